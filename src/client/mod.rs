@@ -1,0 +1,1 @@
+//! One account: sign in, call, receive in order.

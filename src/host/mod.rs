@@ -1,0 +1,1 @@
+//! Many scripts: find, start, watch, replace, stop.

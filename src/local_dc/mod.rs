@@ -1,0 +1,1 @@
+//! A small Telegram on this machine: an MTProto server to try scripts on, and for tests.

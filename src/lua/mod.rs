@@ -1,0 +1,1 @@
+//! The client as Lua: one script's state, its API, its limits.

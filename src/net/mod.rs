@@ -1,0 +1,1 @@
+//! Drives an engine over a socket. Knows nothing of what the bytes mean.

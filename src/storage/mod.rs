@@ -1,0 +1,1 @@
+//! What outlives a run: keys, DCs, peers and update state, in SQLite.
