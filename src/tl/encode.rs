@@ -67,7 +67,10 @@ fn flags(object: &Object, field: usize) -> u32 {
 
 fn partner(object: &Object, definition: &'static Definition, param: &Param) -> Option<&'static Param> {
     let params = definition.params.iter().enumerate();
-    params.filter(|(_, other)| other.flag == param.flag).find(|(index, _)| object.at(*index).is_some()).map(|(_, other)| other)
+    params
+        .filter(|(_, other)| other.flag == param.flag)
+        .find(|(index, _)| object.at(*index).is_some())
+        .map(|(_, other)| other)
 }
 
 fn write(value: &Value, ty: &Type, out: &mut Vec<u8>, depth: u16) -> Result<(), EncodeError> {
@@ -96,7 +99,9 @@ fn write(value: &Value, ty: &Type, out: &mut Vec<u8>, depth: u16) -> Result<(), 
         (Type::Int128, Value::Bytes(value)) if value.len() == 16 => out.extend_from_slice(value),
         (Type::Int256, Value::Bytes(value)) if value.len() == 32 => out.extend_from_slice(value),
         (Type::Boxed(ty), Value::Object(object)) if object.definition().is_of(ty) => boxed(object, out, depth)?,
-        (Type::Bare(bare), Value::Object(object)) if object.definition() == bare.constructor() => body(object, out, depth)?,
+        (Type::Bare(bare), Value::Object(object)) if object.definition() == bare.constructor() => {
+            body(object, out, depth)?
+        }
         (Type::Generic, Value::Object(object)) if object.definition().is_function() => boxed(object, out, depth)?,
         (Type::Vector(item), Value::Vector(items)) => {
             out.extend_from_slice(&VECTOR.to_le_bytes());

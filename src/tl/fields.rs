@@ -31,7 +31,10 @@ pub enum Field<'a> {
     /// A boxed value.
     Object(Raw<'a>),
     /// Anything else: a vector, or a bare constructor, as [`decode_value`](super::decode_value) reads it with that type.
-    Nested { ty: &'static Type, bytes: &'a [u8] },
+    Nested {
+        ty: &'static Type,
+        bytes: &'a [u8],
+    },
 }
 
 impl<'a> Fields<'a> {
@@ -152,7 +155,8 @@ mod tests {
 
     #[test]
     fn an_object_opens_one_level() {
-        let object = Object::new("updateDeleteMessages").with("messages", vec![1, 2]).with("pts", 3).with("pts_count", 4);
+        let object =
+            Object::new("updateDeleteMessages").with("messages", vec![1, 2]).with("pts", 3).with("pts_count", 4);
         let mut bytes = Vec::new();
         encode(&object, &mut bytes).expect("it is complete");
         let fields = Fields::new(Raw::new(&bytes).expect("it was encoded")).expect("it was encoded");
@@ -168,6 +172,8 @@ mod tests {
         encode(&object, &mut bytes).expect("it is complete");
         let mut fields = Fields::new(Raw::new(&bytes).expect("it was encoded")).expect("it was encoded");
         let (_, field) = fields.next().expect("it has a peer").expect("it was encoded");
-        assert!(matches!(field, Field::Object(raw) if raw.definition().is_some_and(|definition| definition.name == "inputPeerSelf")));
+        assert!(
+            matches!(field, Field::Object(raw) if raw.definition().is_some_and(|definition| definition.name == "inputPeerSelf"))
+        );
     }
 }

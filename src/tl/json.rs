@@ -101,7 +101,12 @@ impl Value {
     }
 }
 
-fn fields_at(definition: &'static Definition, map: &Map<String, Json>, path: &str, depth: u16) -> Result<Object, JsonError> {
+fn fields_at(
+    definition: &'static Definition,
+    map: &Map<String, Json>,
+    path: &str,
+    depth: u16,
+) -> Result<Object, JsonError> {
     let mut object = Object::of(definition);
     for (name, value) in map.iter().filter(|(name, _)| *name != "_") {
         let value = match value {
@@ -153,8 +158,8 @@ mod tests {
 
     #[test]
     fn bytes_are_hexadecimal() {
-        let object = Object::new("keyboardButtonCallback").with("text", "a").with("data", vec![0u8, 0xab]);
-        let json = json!({ "_": "keyboardButtonCallback", "text": "a", "data": { "$bytes": "00ab" } });
+        let object = Object::new("fileHash").with("offset", 1).with("limit", 2).with("hash", vec![0u8, 0xab]);
+        let json = json!({ "_": "fileHash", "offset": 1, "limit": 2, "hash": { "$bytes": "00ab" } });
         assert_eq!(object.to_json(), json);
         assert_eq!(Object::from_json(&json), Ok(object));
     }
@@ -168,9 +173,18 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         assert_eq!(error(json!({ "_": "peerUsr" })), "value: there is no `peerUsr`; did you mean `peerUser`?");
-        assert_eq!(error(json!({ "_": "peerUser", "userid": 1 })), "no field `userid` in peerUser; did you mean `user_id`?");
-        assert_eq!(error(json!({ "_": "peerUser", "user_id": {} })), "value.user_id: an object needs `_`, the name of its constructor");
-        assert_eq!(error(json!({ "_": "peerUser", "user_id": [{ "$bytes": "0" }] })), "value.user_id[0]: $bytes is not hexadecimal");
+        assert_eq!(
+            error(json!({ "_": "peerUser", "userid": 1 })),
+            "no field `userid` in peerUser; did you mean `user_id`?"
+        );
+        assert_eq!(
+            error(json!({ "_": "peerUser", "user_id": {} })),
+            "value.user_id: an object needs `_`, the name of its constructor"
+        );
+        assert_eq!(
+            error(json!({ "_": "peerUser", "user_id": [{ "$bytes": "0" }] })),
+            "value.user_id[0]: $bytes is not hexadecimal"
+        );
         assert_eq!(error(json!([])), "value: an object with `_` is expected");
     }
 }

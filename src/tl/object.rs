@@ -48,10 +48,9 @@ impl Object {
 
     pub fn try_new(name: &str) -> Result<Object, UnknownName> {
         let definition = schema::constructor(name).or_else(|| schema::function(name));
-        definition.map(Object::of).ok_or_else(|| UnknownName {
-            name: name.to_owned(),
-            nearest: nearest_definition(name),
-        })
+        definition
+            .map(Object::of)
+            .ok_or_else(|| UnknownName { name: name.to_owned(), nearest: nearest_definition(name) })
     }
 
     pub fn of(definition: &'static Definition) -> Object {
@@ -279,7 +278,8 @@ mod tests {
     fn fields_beyond_the_sixty_fourth_are_kept_apart() {
         let definition = schema::constructor("channelFull").expect("it is in the schema");
         let mut object = Object::of(definition);
-        let indices: Vec<usize> = (0..definition.params.len()).filter(|index| !bit(&definition.trues, *index)).collect();
+        let indices: Vec<usize> =
+            (0..definition.params.len()).filter(|index| !bit(&definition.trues, *index)).collect();
         for index in indices.iter().rev() {
             object.put(*index, Value::Int(*index as i64));
         }

@@ -52,7 +52,8 @@ pub fn schema(text: &str) -> Result<Vec<Line>, String> {
             "---types---" => function = false,
             VECTOR_LINE => {}
             _ => {
-                let parsed = definition(line, function).map_err(|error| format!("line {}: {error}: {line}", number + 1))?;
+                let parsed =
+                    definition(line, function).map_err(|error| format!("line {}: {error}: {line}", number + 1))?;
                 lines.extend(parsed);
             }
         }

@@ -231,7 +231,9 @@ impl Type {
             Type::Int256 => 32,
             Type::Boxed(ty) => ty.min_size.into(),
             Type::Bare(bare) => bare.constructor().min_size.into(),
-            Type::Flags | Type::Int | Type::String | Type::Bytes | Type::Bool | Type::BareVector(_) | Type::Generic => 4,
+            Type::Flags | Type::Int | Type::String | Type::Bytes | Type::Bool | Type::BareVector(_) | Type::Generic => {
+                4
+            }
         }
     }
 }

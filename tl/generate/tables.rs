@@ -39,8 +39,13 @@ pub enum Type {
 
 impl<'a> Schema<'a> {
     pub fn new(lines: &'a [&'a Line]) -> Result<Schema<'a>, String> {
-        let mut schema =
-            Schema { lines, types: Vec::new(), type_index: HashMap::new(), constructors: HashMap::new(), min_sizes: Vec::new() };
+        let mut schema = Schema {
+            lines,
+            types: Vec::new(),
+            type_index: HashMap::new(),
+            constructors: HashMap::new(),
+            min_sizes: Vec::new(),
+        };
         for (index, line) in lines.iter().enumerate().filter(|(_, line)| !line.function) {
             let name = line.result.to_string();
             let next = schema.types.len();
@@ -118,7 +123,8 @@ impl<'a> Schema<'a> {
     }
 
     pub fn tables(&self, layer: i32) -> String {
-        let mut text = format!("/// The layer of the API that `tl/api.tl` describes.\npub const LAYER: i32 = {layer};\n");
+        let mut text =
+            format!("/// The layer of the API that `tl/api.tl` describes.\npub const LAYER: i32 = {layer};\n");
         let _ = writeln!(text, "pub(super) static TYPES: [BoxedType; {}] = [", self.types.len());
         for (index, (name, constructors)) in self.types.iter().enumerate() {
             let min_size = self.min_sizes[index];
@@ -257,12 +263,14 @@ pub fn methods(lines: &[&Line], methods: &str, errors: &str) -> Result<String, S
     let mut error_index = HashMap::new();
     let mut error_rows = Vec::new();
     for row in errors.lines().skip(1) {
-        let [name, code, meaning] = columns(row).ok_or_else(|| rows("tl/errors.tsv", "a line has not three columns"))?;
+        let [name, code, meaning] =
+            columns(row).ok_or_else(|| rows("tl/errors.tsv", "a line has not three columns"))?;
         let code: i32 = code.parse().map_err(|_| format!("tl/errors.tsv: {name}: `{code}` is not a number"))?;
         error_index.insert(name, error_rows.len());
         error_rows.push(format!("ErrorInfo {{ name: {name:?}, code: {code}, text: {meaning:?} }},\n"));
     }
-    let _ = writeln!(text, "pub(super) static ERRORS: [ErrorInfo; {}] = [\n{}];", error_rows.len(), error_rows.concat());
+    let _ =
+        writeln!(text, "pub(super) static ERRORS: [ErrorInfo; {}] = [\n{}];", error_rows.len(), error_rows.concat());
 
     let mut method_rows = Vec::new();
     for row in methods.lines().skip(1) {
@@ -272,10 +280,13 @@ pub fn methods(lines: &[&Line], methods: &str, errors: &str) -> Result<String, S
             return Err(format!("tl/methods.tsv: no function is called {name}"));
         }
         let callers = variant("callers", callers, &[("bot", "Bot"), ("user", "User"), ("both", "Both")], name)?;
-        let scripts = variant("scripts", scripts, &[("default", "Default"), ("grant", "Grant"), ("never", "Never")], name)?;
+        let scripts =
+            variant("scripts", scripts, &[("default", "Default"), ("grant", "Grant"), ("never", "Never")], name)?;
         let errors: Result<Vec<usize>, String> = errors
             .split_whitespace()
-            .map(|error| error_index.get(error).copied().ok_or_else(|| format!("tl/methods.tsv: {name}: unknown {error}")))
+            .map(|error| {
+                error_index.get(error).copied().ok_or_else(|| format!("tl/methods.tsv: {name}: unknown {error}"))
+            })
             .collect();
         method_rows.push((
             name,

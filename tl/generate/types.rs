@@ -36,7 +36,9 @@ pub fn types(schema: &Schema, named: &[usize]) -> Result<String, String> {
     }
     let [types, functions] = modules;
     let module = |name: &str, doc: &str, body: &str| {
-        format!("/// {doc}\n#[allow(clippy::all, unused_variables, unused_imports)]\npub mod {name} {{\nuse crate::tl::borrowed::*;\n{body}}}\n")
+        format!(
+            "/// {doc}\n#[allow(clippy::all, unused_variables, unused_imports)]\npub mod {name} {{\nuse crate::tl::borrowed::*;\n{body}}}\n"
+        )
     };
     Ok(module("types", "Constructors that Rust names, borrowed from the bytes they were read from.", &types)
         + &module("enums", "Types with at least one named constructor.", &enums)
@@ -60,7 +62,13 @@ impl<'a> Generator<'a> {
         let params = schema.lines.iter().flat_map(|line| &line.params).map(|param| schema.param(param));
         let bare = params.filter_map(|ty| match ty {
             Type::Bare(constructor) => Some(constructor),
-            Type::Vector { item, .. } => if let Type::Bare(constructor) = *item { Some(constructor) } else { None },
+            Type::Vector { item, .. } => {
+                if let Type::Bare(constructor) = *item {
+                    Some(constructor)
+                } else {
+                    None
+                }
+            }
             _ => None,
         });
         let bare = bare.map(|constructor| schema.lines[constructor].id).collect();
@@ -74,7 +82,8 @@ impl<'a> Generator<'a> {
         loop {
             let before: usize = generator.reaches.values().map(HashSet::len).sum();
             for ty in &types {
-                let further: Vec<usize> = generator.reaches[ty].iter().flat_map(|next| &generator.reaches[next]).copied().collect();
+                let further: Vec<usize> =
+                    generator.reaches[ty].iter().flat_map(|next| &generator.reaches[next]).copied().collect();
                 generator.reaches.entry(*ty).or_default().extend(further);
             }
             if before == generator.reaches.values().map(HashSet::len).sum() {
@@ -86,7 +95,9 @@ impl<'a> Generator<'a> {
                 .iter()
                 .copied()
                 .filter(|ty| !generator.borrowing.contains(ty))
-                .filter(|ty| generator.has_other(*ty) || generator.lines_of(*ty).any(|line| generator.line_borrows(line)))
+                .filter(|ty| {
+                    generator.has_other(*ty) || generator.lines_of(*ty).any(|line| generator.line_borrows(line))
+                })
                 .collect();
             if more.is_empty() {
                 return generator;
@@ -105,7 +116,9 @@ impl<'a> Generator<'a> {
 
     fn lines_of(&self, ty: usize) -> impl Iterator<Item = &'a Line> {
         let constructors = self.schema.types[ty].1.iter();
-        constructors.filter(|constructor| self.named.contains(constructor)).map(|constructor| self.schema.lines[*constructor])
+        constructors
+            .filter(|constructor| self.named.contains(constructor))
+            .map(|constructor| self.schema.lines[*constructor])
     }
 
     /// The named type within a field.
@@ -236,7 +249,8 @@ impl<'a> Generator<'a> {
         let mut at = 0;
         while at < fields.len() {
             // A flag takes no bytes, so it does not end a run, and its flags field comes before it.
-            let whole = |ty: &Type, param: &Param| *ty == Type::True || param.flag.is_none() && fixed_size(ty).is_some();
+            let whole =
+                |ty: &Type, param: &Param| *ty == Type::True || param.flag.is_none() && fixed_size(ty).is_some();
             let run = fields[at..].iter().take_while(|(param, ty, _)| whole(ty, param)).count();
             let size: usize = fields[at..at + run].iter().filter_map(|(_, ty, _)| fixed_size(ty)).sum();
             if size > 0 {
@@ -255,7 +269,11 @@ impl<'a> Generator<'a> {
             let Some((param, ty, _)) = fields.get(at) else { break };
             let value = match &param.flag {
                 Some((flags, bit)) => {
-                    format!("if v_{flags} & {:#x} != 0 {{ Some({}) }} else {{ None }}", 1u32 << bit, self.read(line, ty))
+                    format!(
+                        "if v_{flags} & {:#x} != 0 {{ Some({}) }} else {{ None }}",
+                        1u32 << bit,
+                        self.read(line, ty)
+                    )
                 }
                 None => self.read(line, ty),
             };
@@ -276,7 +294,11 @@ impl<'a> Generator<'a> {
             match (&param.flag, ty) {
                 (None, Type::Flags) => run.push((4, self.flags(line, &param.name))),
                 (None, ty) if fixed_size(ty).is_some() => {
-                    let value = if matches!(ty, Type::Int128 | Type::Int256) { format!("&self.{field}") } else { format!("self.{field}") };
+                    let value = if matches!(ty, Type::Int128 | Type::Int256) {
+                        format!("&self.{field}")
+                    } else {
+                        format!("self.{field}")
+                    };
                     run.push((fixed_size(ty).unwrap_or_default(), value));
                 }
                 (Some(_), Type::True) => {}
@@ -301,7 +323,8 @@ impl<'a> Generator<'a> {
 
     /// An optional field, absent too where another field of its bit is.
     fn guarded(&self, line: &Line, param: &Param, bit: u8, field: &str) -> String {
-        let others: Vec<String> = sharing(self.schema, line, param, bit).filter(|other| *other != param.name).map(field_name).collect();
+        let others: Vec<String> =
+            sharing(self.schema, line, param, bit).filter(|other| *other != param.name).map(field_name).collect();
         if others.is_empty() {
             return format!("&self.{field}");
         }
@@ -318,8 +341,12 @@ impl<'a> Generator<'a> {
                 .map(|name| format!("self.{}.is_some()", field_name(name)))
                 .collect();
             let condition = if valued.is_empty() {
-                let trues: Vec<String> =
-                    line.params.iter().filter(of_bit).map(|param| format!("self.{}", field_name(&param.name))).collect();
+                let trues: Vec<String> = line
+                    .params
+                    .iter()
+                    .filter(of_bit)
+                    .map(|param| format!("self.{}", field_name(&param.name)))
+                    .collect();
                 trues.join(" | ")
             } else {
                 valued.join(" & ")
@@ -426,7 +453,8 @@ fn field_name(name: &str) -> String {
 /// What the constructors of a type are called within its enum: `peerUser` of `Peer` is `User`.
 fn variant_names(type_name: &str, lines: &[&Line]) -> Vec<String> {
     let prefix = camel(type_name);
-    let whole: Vec<String> = lines.iter().map(|line| camel(line.name.rsplit('.').next().unwrap_or(&line.name))).collect();
+    let whole: Vec<String> =
+        lines.iter().map(|line| camel(line.name.rsplit('.').next().unwrap_or(&line.name))).collect();
     let prefix = match type_name.rsplit_once('.') {
         Some((_, last)) => camel(last),
         None => prefix,
@@ -436,7 +464,8 @@ fn variant_names(type_name: &str, lines: &[&Line]) -> Vec<String> {
         .map(|name| match name.get(..prefix.len()) {
             Some(start) if start.eq_ignore_ascii_case(&prefix) => {
                 let rest = &name[prefix.len()..];
-                let usable = rest.starts_with(|first: char| first.is_ascii_uppercase()) && rest != "Self" && rest != "Other";
+                let usable =
+                    rest.starts_with(|first: char| first.is_ascii_uppercase()) && rest != "Self" && rest != "Other";
                 if usable { rest.to_owned() } else { name.clone() }
             }
             _ => name.clone(),
