@@ -1,9 +1,11 @@
 //! One account: sign in, call, receive in order.
 
 mod error;
+mod ids;
 mod peers;
 mod subscription;
 mod update;
+mod updates;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
