@@ -125,7 +125,7 @@ impl Client {
         Client {
             shared: Arc::new(Shared {
                 me,
-                peers: Peers::new(),
+                peers: Peers::new(crate::storage::Session::in_memory().expect("memory")),
                 clock: Clock::real(),
             }),
         }

@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::backoff::Backoff;
 use super::connection::{Call, CallFailure, Fatal, Key, Options, Status};
+use super::exchange::exchange;
 use super::updates::UpdatesSender;
 use super::Clock;
 use crate::crypto::{Random, SystemRandom};
-use crate::mtproto::exchange::ClientExchange;
 use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, LostReason, MsgId, Side};
 
 /// Calls that may wait for their answers at once; the next one stays in the queue of calls.
@@ -45,7 +45,7 @@ pub(super) struct Driver {
 }
 
 /// Why a socket is of no more use.
-enum Broken {
+pub(super) enum Broken {
     /// Connect anew.
     Because(String),
     /// Do not.
@@ -60,16 +60,16 @@ impl From<io::Error> for Broken {
     }
 }
 
-fn because(reason: impl ToString) -> Broken {
+pub(super) fn because(reason: impl ToString) -> Broken {
     Broken::Because(reason.to_string())
 }
 
 /// One TCP connection.
-struct Socket {
-    stream: TcpStream,
-    framing: Framing,
-    input: BytesMut,
-    unsent: BytesMut,
+pub(super) struct Socket {
+    pub stream: TcpStream,
+    pub framing: Framing,
+    pub input: BytesMut,
+    pub unsent: BytesMut,
 }
 
 impl Driver {
@@ -101,8 +101,10 @@ impl Driver {
         }
         loop {
             let wait = self.backoff.next(&mut self.random);
-            if !wait.is_zero() && !self.wait(wait).await {
-                return;
+            tokio::select! {
+                () = self.clock.sleep(wait), if !wait.is_zero() => {}
+                () = self.status.closed(), if !wait.is_zero() => return,
+                else => {}
             }
             let broken = self.connect_and_drive().await;
             let was_connected = self.status.borrow().connected;
@@ -131,14 +133,6 @@ impl Driver {
                 status.connected = false;
                 status.trouble = Some(reason);
             });
-        }
-    }
-
-    /// False when the last handle was dropped meanwhile.
-    async fn wait(&self, wait: Duration) -> bool {
-        tokio::select! {
-            () = self.clock.sleep(wait) => true,
-            () = self.status.closed() => false,
         }
     }
 
@@ -342,46 +336,9 @@ impl Driver {
 }
 
 impl Socket {
-    fn encode(&mut self, packet: &[u8]) {
+    pub fn encode(&mut self, packet: &[u8]) {
         let mut framed = Vec::with_capacity(packet.len() + 16);
         self.framing.encode(packet, &mut framed);
         self.unsent.extend_from_slice(&framed);
-    }
-}
-
-/// Agrees on an auth key. <https://core.telegram.org/mtproto/auth_key>
-async fn exchange(
-    socket: &mut Socket,
-    options: &Options,
-    clock: &Clock,
-    random: &mut SystemRandom,
-) -> Result<Key, Broken> {
-    let mut exchange = ClientExchange::new(&options.public_keys, options.dc, random, clock.now());
-    loop {
-        while let Some(packet) = exchange.poll_packet() {
-            socket.encode(&packet);
-        }
-        socket.stream.write_all_buf(&mut socket.unsent).await?;
-        if let Some(agreed) = exchange.poll_done() {
-            return Ok(Key {
-                auth_key: agreed.auth_key,
-                server_salt: agreed.server_salt,
-                time_offset: agreed.time_offset,
-            });
-        }
-        match socket.framing.decode(&mut socket.input).map_err(because)? {
-            Some(Frame::Packet(packet)) => {
-                exchange.handle_packet(&packet, clock.now(), random).map_err(because)?;
-            }
-            Some(Frame::TransportError(code)) => {
-                return Err(because(format!("transport error {code} in the key exchange")));
-            }
-            Some(Frame::QuickAck(_)) => {}
-            None => {
-                if socket.stream.read_buf(&mut socket.input).await? == 0 {
-                    return Err(because("closed by the server in the key exchange"));
-                }
-            }
-        }
     }
 }

@@ -4,6 +4,7 @@ mod backoff;
 mod clock;
 mod connection;
 mod driver;
+mod exchange;
 mod updates;
 
 pub use clock::{Clock, Elapsed};

@@ -81,7 +81,7 @@ impl Shape {
             | types::UpdateEditMessage::ID
             | types::UpdateNewChannelMessage::ID
             | types::UpdateEditChannelMessage::ID => Role::Message,
-            types::UpdateMessageId::ID => Role::MessageId,
+            types::UpdateMessageID::ID => Role::MessageId,
             types::UpdateChannelTooLong::ID => Role::ChannelTooLong,
             types::UpdatePtsChanged::ID => Role::PtsChanged,
             _ => Role::Plain,
