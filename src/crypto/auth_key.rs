@@ -18,11 +18,7 @@ impl AuthKey {
     pub fn new(bytes: [u8; 256]) -> AuthKey {
         let hash = sha1(&[&bytes]);
         let part = |at: usize| std::array::from_fn(|i| hash[at + i]);
-        AuthKey {
-            bytes: Box::new(bytes),
-            id: part(12),
-            aux_hash: u64::from_le_bytes(part(0)),
-        }
+        AuthKey { bytes: Box::new(bytes), id: part(12), aux_hash: u64::from_le_bytes(part(0)) }
     }
 
     /// The key itself, for storage.

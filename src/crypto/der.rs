@@ -24,10 +24,7 @@ pub fn pem(text: &str) -> Result<(&str, Vec<u8>), KeyError> {
     let (_, rest) = text.split_once("-----BEGIN ").ok_or(KeyError::NotPem)?;
     let (label, rest) = rest.split_once("-----").ok_or(KeyError::NotPem)?;
     let (body, rest) = rest.split_once("-----END ").ok_or(KeyError::NotPem)?;
-    if !rest
-        .strip_prefix(label)
-        .is_some_and(|rest| rest.starts_with("-----"))
-    {
+    if !rest.strip_prefix(label).is_some_and(|rest| rest.starts_with("-----")) {
         return Err(KeyError::NotPem);
     }
     Ok((label, base64(body)?))
@@ -83,11 +80,7 @@ impl<'a> Der<'a> {
 
     /// Fails unless everything was read.
     pub fn end(self) -> Result<(), KeyError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(KeyError::NotDer)
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(KeyError::NotDer) }
     }
 
     pub fn sequence(&mut self) -> Result<Der<'a>, KeyError> {
@@ -124,9 +117,7 @@ impl<'a> Der<'a> {
             [_, length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
             // The long form is for lengths that need it.
             [_, 0x81, length @ 0x80..=0xff, rest @ ..] => (usize::from(*length), rest),
-            [_, 0x82, high @ 1..=0xff, low, rest @ ..] => {
-                (usize::from(u16::from_be_bytes([*high, *low])), rest)
-            }
+            [_, 0x82, high @ 1..=0xff, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
             _ => return Err(KeyError::NotDer),
         };
         let (value, rest) = rest.split_at_checked(length).ok_or(KeyError::NotDer)?;
@@ -136,13 +127,7 @@ impl<'a> Der<'a> {
 
     /// The algorithm identifier of RSA: the object identifier 1.2.840.113549.1.1.1 and NULL.
     pub fn rsa_algorithm(&mut self) -> Result<(), KeyError> {
-        const RSA: [u8; 13] = [
-            0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0,
-        ];
-        if self.sequence()?.0 == RSA {
-            Ok(())
-        } else {
-            Err(KeyError::NotRsa)
-        }
+        const RSA: [u8; 13] = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0];
+        if self.sequence()?.0 == RSA { Ok(()) } else { Err(KeyError::NotRsa) }
     }
 }

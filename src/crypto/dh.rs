@@ -45,11 +45,8 @@ pub fn check_group(generator: i32, prime: &[u8], random: &mut dyn Random) -> Res
     if p.bits() != 2048 {
         return Err(DhError::WrongSize(p.bits()));
     }
-    let residue = |modulus: u32| {
-        p.iter_u32_digits()
-            .rev()
-            .fold(0, |r, d| (r << 32 | u64::from(d)) % u64::from(modulus))
-    };
+    let residue =
+        |modulus: u32| p.iter_u32_digits().rev().fold(0, |r, d| (r << 32 | u64::from(d)) % u64::from(modulus));
     let generates = match generator {
         2 => residue(8) == 7,
         3 => residue(3) == 2,
@@ -63,11 +60,7 @@ pub fn check_group(generator: i32, prime: &[u8], random: &mut dyn Random) -> Res
         return Err(DhError::WrongGenerator(generator));
     }
     let known = prime.strip_prefix(&[0]).unwrap_or(prime) == DH_PRIME;
-    if known || is_safe_prime(&p, random) {
-        Ok(())
-    } else {
-        Err(DhError::NotSafePrime)
-    }
+    if known || is_safe_prime(&p, random) { Ok(()) } else { Err(DhError::NotSafePrime) }
 }
 
 /// Checks the range of `g_a` or `g_b`, of one's own as well as of the other side's.
@@ -93,9 +86,7 @@ pub fn check_public(value: &[u8], prime: &[u8]) -> Result<(), DhError> {
 /// If `modulus` is zero or has more than 2048 bits: [`check_group`] comes first.
 pub fn modpow(base: &[u8], exponent: &[u8], modulus: &[u8]) -> [u8; 256] {
     let number = BigUint::from_bytes_be;
-    let bytes = number(base)
-        .modpow(&number(exponent), &number(modulus))
-        .to_bytes_be();
+    let bytes = number(base).modpow(&number(exponent), &number(modulus)).to_bytes_be();
     let mut out = [0; 256];
     out[256 - bytes.len()..].copy_from_slice(&bytes);
     out

@@ -187,11 +187,7 @@ pub fn rsa_unpad(number: &[u8; 256]) -> Result<[u8; 192], RsaError> {
     ige_decrypt(&temp_key, &[0; 32], rest);
     let (reversed, hash) = rest.split_at(PADDED);
     let data = std::array::from_fn(|i| reversed[PADDED - 1 - i]);
-    if sha256(&[&temp_key, &data])[..].ct_eq(hash).into() {
-        Ok(data)
-    } else {
-        Err(RsaError::WrongHash)
-    }
+    if sha256(&[&temp_key, &data])[..].ct_eq(hash).into() { Ok(data) } else { Err(RsaError::WrongHash) }
 }
 
 fn xor(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {
@@ -214,11 +210,7 @@ fn read_public(der: &mut Der<'_>) -> Result<RsaPublicKey, KeyError> {
 }
 
 fn version_zero(der: &mut Der<'_>) -> Result<(), KeyError> {
-    if der.unsigned()?.is_empty() {
-        Ok(())
-    } else {
-        Err(KeyError::NotDer)
-    }
+    if der.unsigned()?.is_empty() { Ok(()) } else { Err(KeyError::NotDer) }
 }
 
 fn read_private(der: &mut Der<'_>) -> Result<RsaPrivateKey, KeyError> {
@@ -250,11 +242,7 @@ fn fingerprint(n: &[u8], e: &[u8]) -> i64 {
 /// <https://core.telegram.org/mtproto/serialize#base-types>
 fn tl_string(bytes: &[u8]) -> Vec<u8> {
     let length = bytes.len() as u32;
-    let mut out = if length < 254 {
-        vec![length as u8]
-    } else {
-        (length << 8 | 254).to_le_bytes().to_vec()
-    };
+    let mut out = if length < 254 { vec![length as u8] } else { (length << 8 | 254).to_le_bytes().to_vec() };
     out.extend_from_slice(bytes);
     out.resize(out.len().next_multiple_of(4), 0);
     out

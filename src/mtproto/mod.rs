@@ -69,10 +69,7 @@ impl std::ops::Add<Duration> for Time {
     type Output = Time;
 
     fn add(self, by: Duration) -> Time {
-        Time {
-            mono: self.mono + by,
-            unix: self.unix + by,
-        }
+        Time { mono: self.mono + by, unix: self.unix + by }
     }
 }
 
