@@ -107,8 +107,8 @@ impl RsaPublicKey {
         }
     }
 
-    /// `number ^ e mod n`, or None where `number` is not below the modulus.
-    fn raw(&self, number: &[u8; 256]) -> Option<[u8; 256]> {
+    /// `number ^ e mod n` for what is padded already, or None where `number` is not below the modulus.
+    pub(crate) fn raw(&self, number: &[u8; 256]) -> Option<[u8; 256]> {
         let number = BigUint::from_bytes_be(number);
         (number < self.n).then(|| to_bytes(&number.modpow(&self.e, &self.n)))
     }
