@@ -122,7 +122,7 @@ impl Engine {
         Engine {
             side,
             session_id: config.session_id,
-            clock: ServerClock::new(config.time_offset),
+            clock: ServerClock::new(config.time_offset, now),
             salts: Salts::new(config.server_salt, config.future_salts),
             ids: MsgIds::default(),
             seqnos: SeqNos::default(),

@@ -13,7 +13,6 @@ pub(super) mod session;
 mod state;
 
 use super::engine::Engine;
-use super::ids::check_window;
 use super::packet::Message;
 use super::service::*;
 use super::{Opened, PacketError, Side, Time};
@@ -51,7 +50,7 @@ impl Engine {
             return Err(PacketError::MsgIdParity(message.id));
         }
         self.check_new_from_server(message, now)?;
-        if let Err(error) = check_window(message.id, self.clock.unix(now)) {
+        if let Err(error) = self.clock.check_window(message.id, now) {
             if self.received.is_empty() {
                 // Nobody could have recorded a message of a session whose random id was made just now: our clock is off.
                 self.set_clock(message.id, now);
@@ -77,8 +76,7 @@ impl Engine {
         if !message.id.is_from_client() {
             return self.refuse(message, 18, PacketError::MsgIdParity(message.id));
         }
-        let server_time = self.clock.unix(now);
-        if let Err(error) = check_window(message.id, server_time) {
+        if let Err(error) = self.clock.check_window(message.id, now) {
             let code = if matches!(error, PacketError::TooOld(_)) {
                 16
             } else {
@@ -87,7 +85,7 @@ impl Engine {
             return self.refuse(message, code, error);
         }
         // https://core.telegram.org/mtproto/description#server-salt
-        if !self.salts.accepts(opened.salt, server_time) {
+        if !self.salts.accepts(opened.salt, self.clock.unix(now)) {
             return self.refuse_salt(message, now);
         }
         self.check_new_from_client(message, now)?;

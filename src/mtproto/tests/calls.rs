@@ -68,7 +68,9 @@ fn an_update_reaches_the_client() {
 #[test]
 fn what_waits_together_goes_in_one_container() {
     let mut pair = Pair::connected();
-    (0..5).for_each(|_| drop(pair.send()));
+    for _ in 0..5 {
+        pair.send();
+    }
     let packets = pair.client_packets();
     assert_eq!(packets.len(), 1);
     let (id, seqno, body) = opened(Side::Client, &packets[0]);
@@ -86,7 +88,9 @@ fn what_waits_together_goes_in_one_container() {
 #[test]
 fn a_container_has_at_most_1020_messages() {
     let mut pair = Pair::connected();
-    (0..2500).for_each(|_| drop(pair.send()));
+    for _ in 0..2500 {
+        pair.send();
+    }
     let packets = pair.client_packets();
     let counts: Vec<usize> = packets
         .iter()
@@ -108,7 +112,9 @@ fn a_container_has_at_most_a_mebibyte() {
     let mut large = vec![0; 400_000];
     // As saveFilePart, it is not compressed.
     large[..4].copy_from_slice(&0xb304_a621_u32.to_le_bytes());
-    (0..4).for_each(|_| drop(pair.client.send(large.clone().into(), pair.now)));
+    for _ in 0..4 {
+        pair.client.send(large.clone().into(), pair.now);
+    }
     let packets = pair.client_packets();
     assert_eq!(
         packets
