@@ -1,5 +1,5 @@
 use super::pair::*;
-use crate::mtproto::service::*;
+use super::service::*;
 use crate::mtproto::*;
 
 #[test]
@@ -33,13 +33,7 @@ fn a_pong_tells_how_long_it_took() {
     pair.wait(seconds(2));
     pair.to_server(&packets[0]);
     pair.settle();
-    assert_eq!(
-        pair.client_events(),
-        [Event::Pong {
-            ping_id,
-            took: seconds(2)
-        }]
-    );
+    assert_eq!(pair.client_events(), [Event::Pong { ping_id, took: seconds(2) }]);
 }
 
 #[test]
@@ -47,10 +41,7 @@ fn a_client_that_stops_pinging_is_to_be_disconnected() {
     let mut pair = Pair::connected();
     pair.client.ping(pair.now);
     pair.settle();
-    assert_eq!(
-        pair.server.poll_timeout(),
-        Some(pair.now.mono + seconds(75))
-    );
+    assert_eq!(pair.server.poll_timeout(), Some(pair.now.mono + seconds(75)));
     pair.wait(seconds(74));
     assert_eq!(pair.server_events(), []);
     pair.wait(seconds(1));
@@ -72,11 +63,7 @@ fn a_dead_connection_is_noticed_within_fifteen_seconds_while_a_call_waits() {
         events = pair.client_events();
     }
     assert_eq!(events, [Event::Unresponsive]);
-    assert!(
-        pair.now.mono - begin <= seconds(15),
-        "{:?}",
-        pair.now.mono - begin
-    );
+    assert!(pair.now.mono - begin <= seconds(15), "{:?}", pair.now.mono - begin);
 }
 
 #[test]
@@ -110,10 +97,7 @@ fn a_timeout_that_is_not_due_does_nothing() {
         pair.client.handle_timeout(pair.now);
         pair.server.handle_timeout(pair.now);
     }
-    assert_eq!(
-        (pair.client_packets().len(), pair.server_packets().len()),
-        (0, 0)
-    );
+    assert_eq!((pair.client_packets().len(), pair.server_packets().len()), (0, 0));
 }
 
 #[test]

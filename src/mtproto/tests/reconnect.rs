@@ -1,7 +1,7 @@
 //! What happens to calls and updates when a connection breaks: nothing is done twice, nothing is lost unsaid.
 
 use super::pair::*;
-use crate::mtproto::service::*;
+use super::service::*;
 use crate::mtproto::*;
 
 #[test]
@@ -11,9 +11,7 @@ fn a_call_that_never_arrived_is_sent_again() {
     assert_eq!(pair.client_packets().len(), 1, "and that one is lost");
     pair.reconnect();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("it came once")
-    };
+    let [query] = pair.queries()[..] else { panic!("it came once") };
     pair.reply(query);
     pair.settle();
     assert_eq!(pair.client_events(), [answer(call)]);
@@ -24,9 +22,7 @@ fn a_call_that_arrived_is_not_done_again() {
     let mut pair = Pair::connected();
     let call = pair.send();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("it came once")
-    };
+    let [query] = pair.queries()[..] else { panic!("it came once") };
     pair.reconnect();
     pair.settle();
     assert_eq!(pair.queries(), []);
@@ -40,9 +36,7 @@ fn an_answer_that_was_lost_is_sent_again() {
     let mut pair = Pair::connected();
     let call = pair.send();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("it came once")
-    };
+    let [query] = pair.queries()[..] else { panic!("it came once") };
     pair.reply(query);
     assert_eq!(pair.server_packets().len(), 1, "and that one is lost");
     pair.reconnect();
@@ -55,9 +49,7 @@ fn an_answer_that_comes_twice_is_told_once() {
     let mut pair = Pair::connected();
     let call = pair.send();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("it came once")
-    };
+    let [query] = pair.queries()[..] else { panic!("it came once") };
     pair.reply(query);
     pair.settle();
     // The acknowledgment is lost.
@@ -92,9 +84,7 @@ fn updates_that_were_lost_come_in_their_order() {
     pair.server.push(vec![9, 9, 9, 10].into(), pair.now);
     pair.reconnect();
     pair.settle();
-    let updates: Vec<Event> = (0..=10)
-        .map(|n| Event::Update(vec![9, 9, 9, n].into()))
-        .collect();
+    let updates: Vec<Event> = (0..=10).map(|n| Event::Update(vec![9, 9, 9, n].into())).collect();
     assert_eq!(pair.client_events(), updates);
 }
 
@@ -106,9 +96,7 @@ fn calls_made_while_there_is_no_connection_go_over_the_next() {
     pair.wait(seconds(1000));
     pair.reconnect();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("it came once")
-    };
+    let [query] = pair.queries()[..] else { panic!("it came once") };
     pair.reply(query);
     pair.settle();
     assert!(pair.client_events().contains(&answer(call)));
@@ -123,9 +111,7 @@ fn a_call_is_sent_again_long_after_its_id_has_grown_too_old() {
     pair.now = pair.now + seconds(4000);
     pair.reconnect();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("it came once")
-    };
+    let [query] = pair.queries()[..] else { panic!("it came once") };
     pair.reply(query);
     pair.settle();
     assert!(pair.client_events().contains(&answer(call)));
@@ -142,16 +128,10 @@ fn a_session_that_the_server_forgot_loses_the_calls_on_their_way() {
     let later = pair.send();
     pair.settle();
     let events = pair.client_events();
-    let lost = Event::QueryLost {
-        to: call,
-        body: QUERY.into(),
-        reason: LostReason::SessionReset,
-    };
+    let lost = Event::QueryLost { to: call, body: QUERY.into(), reason: LostReason::SessionReset };
     assert_eq!(events[0], lost);
     assert!(matches!(events[1], Event::SessionRenewed { .. }));
-    let [query] = pair.queries()[..] else {
-        panic!("only the later call comes")
-    };
+    let [query] = pair.queries()[..] else { panic!("only the later call comes") };
     pair.reply(query);
     pair.settle();
     assert_eq!(pair.client_events(), [answer(later)]);
@@ -166,18 +146,9 @@ fn calls_that_nothing_is_known_of_are_lost() {
     let packets = pair.client_packets();
     let request = messages(Side::Client, &packets[0]);
     assert_eq!(constructor(&request[0].2), MSGS_STATE_REQ);
-    let body = Writer::new(MSGS_STATE_INFO)
-        .long(request[0].0.0)
-        .bytes(&[1])
-        .done();
-    pair.to_client(
-        &Forged::new(msg_id(pair.now.unix + seconds(1), 0, 1), 0, body).packet(Side::Server),
-    );
-    let lost = Event::QueryLost {
-        to: call,
-        body: QUERY.into(),
-        reason: LostReason::Forgotten,
-    };
+    let body = Writer::new(MSGS_STATE_INFO).long(request[0].0.0).bytes(&[1]).done();
+    pair.to_client(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 1), 0, body).packet(Side::Server));
+    let lost = Event::QueryLost { to: call, body: QUERY.into(), reason: LostReason::Forgotten };
     assert_eq!(pair.client_events(), [lost]);
 }
 
@@ -192,9 +163,7 @@ fn a_question_that_was_lost_with_its_connection_is_asked_again() {
     }
     pair.reconnect();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("it came once")
-    };
+    let [query] = pair.queries()[..] else { panic!("it came once") };
     pair.reply(query);
     pair.settle();
     assert_eq!(pair.client_events(), [answer(call)]);
@@ -205,17 +174,11 @@ fn a_question_refused_for_its_salt_is_asked_again() {
     let mut pair = Pair::connected();
     let call = pair.send();
     pair.client_packets();
-    let salt = FutureSalt {
-        valid_since: 0,
-        valid_until: i32::MAX,
-        salt: 99,
-    };
+    let salt = FutureSalt { valid_since: 0, valid_until: i32::MAX, salt: 99 };
     pair.server.set_future_salts(vec![salt]);
     pair.reconnect();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("it came once")
-    };
+    let [query] = pair.queries()[..] else { panic!("it came once") };
     pair.reply(query);
     pair.settle();
     assert_eq!(pair.client_events(), [Event::SaltChanged(99), answer(call)]);
@@ -230,15 +193,8 @@ fn a_large_answer_that_is_announced_is_asked_for() {
     pair.reply(query);
     let lost = pair.server_packets();
     let (answer_id, _, body) = messages(Side::Server, &lost[0])[0].clone();
-    let info = Writer::new(MSG_DETAILED_INFO)
-        .long(query.0)
-        .long(answer_id.0)
-        .int(body.len() as i32)
-        .int(0)
-        .done();
-    pair.to_client(
-        &Forged::new(msg_id(pair.now.unix + seconds(1), 0, 1), 0, info).packet(Side::Server),
-    );
+    let info = Writer::new(MSG_DETAILED_INFO).long(query.0).long(answer_id.0).int(body.len() as i32).int(0).done();
+    pair.to_client(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 1), 0, info).packet(Side::Server));
     pair.settle();
     assert_eq!(pair.client_events(), [answer(call)]);
 }
@@ -249,14 +205,8 @@ fn an_update_that_is_announced_is_asked_for() {
     pair.server.push(RESULT.into(), pair.now);
     let lost = pair.server_packets();
     let (id, ..) = opened(Side::Server, &lost[0]);
-    let info = Writer::new(MSG_NEW_DETAILED_INFO)
-        .long(id.0)
-        .int(8)
-        .int(0)
-        .done();
-    pair.to_client(
-        &Forged::new(msg_id(pair.now.unix + seconds(1), 0, 3), 0, info).packet(Side::Server),
-    );
+    let info = Writer::new(MSG_NEW_DETAILED_INFO).long(id.0).int(8).int(0).done();
+    pair.to_client(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 3), 0, info).packet(Side::Server));
     pair.settle();
     assert_eq!(pair.client_events(), [Event::Update(RESULT.into())]);
 }
@@ -270,11 +220,7 @@ fn a_server_asked_for_what_it_has_not_tells_what_it_knows() {
     pair.to_server(&Forged::new(id, 3, request).packet(Side::Client));
     let packets = pair.server_packets();
     let info = Writer::new(MSGS_STATE_INFO).long(id.0).bytes(&[3]).done();
-    assert!(
-        messages(Side::Server, &packets[0])
-            .iter()
-            .any(|(_, _, body)| *body == info)
-    );
+    assert!(messages(Side::Server, &packets[0]).iter().any(|(_, _, body)| *body == info));
 }
 
 #[test]
@@ -289,18 +235,8 @@ fn a_server_tells_the_state_of_each_message() {
     pair.reply(answered);
     pair.server_packets();
     let about = [MsgId(4), answered, at(1), running, ping, at(9)].map(|id| id.0);
-    pair.to_server(
-        &Forged::new(request, 7, Writer::new(MSGS_STATE_REQ).longs(&about).done())
-            .packet(Side::Client),
-    );
+    pair.to_server(&Forged::new(request, 7, Writer::new(MSGS_STATE_REQ).longs(&about).done()).packet(Side::Client));
     let packets = pair.server_packets();
-    let info = Writer::new(MSGS_STATE_INFO)
-        .long(request.0)
-        .bytes(&[1, 4 + 32 + 64, 2, 4 + 32, 4 + 16, 3])
-        .done();
-    assert!(
-        messages(Side::Server, &packets[0])
-            .iter()
-            .any(|(_, _, body)| *body == info)
-    );
+    let info = Writer::new(MSGS_STATE_INFO).long(request.0).bytes(&[1, 4 + 32 + 64, 2, 4 + 32, 4 + 16, 3]).done();
+    assert!(messages(Side::Server, &packets[0]).iter().any(|(_, _, body)| *body == info));
 }

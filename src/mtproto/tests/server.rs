@@ -1,7 +1,7 @@
 //! Sessions, as a server has them.
 
 use super::pair::*;
-use crate::mtproto::service::*;
+use super::service::*;
 use crate::mtproto::*;
 
 #[test]
@@ -10,10 +10,7 @@ fn a_new_session_is_told_to_the_client() {
     let call = pair.send();
     pair.settle();
     let events = pair.client_events();
-    assert!(
-        matches!(events[..], [Event::SessionRenewed { first_msg_id, .. }] if first_msg_id == call),
-        "{events:?}"
-    );
+    assert!(matches!(events[..], [Event::SessionRenewed { first_msg_id, .. }] if first_msg_id == call), "{events:?}");
 }
 
 #[test]
@@ -41,13 +38,7 @@ fn an_older_message_begins_the_session_again() {
         .filter(|(_, _, body)| constructor(body) == NEW_SESSION_CREATED)
         .map(|(_, _, body)| Fields::of("new_session_created", body).long().unwrap())
         .collect();
-    assert_eq!(
-        firsts,
-        [
-            msg_id(pair.now.unix, 10, 0).0,
-            msg_id(pair.now.unix, 5, 0).0
-        ]
-    );
+    assert_eq!(firsts, [msg_id(pair.now.unix, 10, 0).0, msg_id(pair.now.unix, 5, 0).0]);
 }
 
 #[test]
@@ -62,10 +53,7 @@ fn calls_older_than_a_sessions_beginning_are_sent_again_on_its_first_connection(
     queries.into_iter().for_each(|query| pair.reply(query));
     pair.settle();
     let events = pair.client_events();
-    assert!(
-        events.contains(&answer(call)) && events.contains(&answer(later)),
-        "{events:?}"
-    );
+    assert!(events.contains(&answer(call)) && events.contains(&answer(later)), "{events:?}");
 }
 
 #[test]
@@ -75,13 +63,8 @@ fn a_packet_is_opened_to_find_its_session() {
     let packet = pair.client_packets().remove(0);
     assert_eq!(auth_key_id(&packet), Some(auth_key().id()));
     let opened = open(&auth_key(), Side::Client, packet[..].into()).expect("a good packet");
-    assert_eq!(
-        (opened.session_id, opened.salt, opened.msg_id()),
-        (SESSION, SALT, call)
-    );
-    pair.server
-        .handle_opened(opened, pair.now)
-        .expect("the session's own");
+    assert_eq!((opened.session_id, opened.salt, opened.msg_id()), (SESSION, SALT, call));
+    pair.server.handle_opened(opened, pair.now).expect("the session's own");
     assert_eq!(pair.queries(), [call]);
 }
 
@@ -91,10 +74,7 @@ fn two_sessions_of_one_key_are_apart() {
     let mut other = engine(Side::Server, 77, 5);
     one.send();
     let packet = one.client_packets().remove(0);
-    assert_eq!(
-        other.handle_packet(packet[..].into(), one.now),
-        Err(PacketError::WrongSession { got: SESSION })
-    );
+    assert_eq!(other.handle_packet(packet[..].into(), one.now), Err(PacketError::WrongSession { got: SESSION }));
     assert_eq!(other.poll_event(), None);
 }
 
@@ -107,14 +87,8 @@ fn a_query_that_comes_twice_is_handled_once_and_its_answer_sent_again() {
     let query = pair.queries()[0];
     pair.reply(query);
     pair.server_packets();
-    let again = container(&[Forged::new(
-        query,
-        opened(Side::Client, &packets[0]).1,
-        QUERY,
-    )]);
-    pair.to_server(
-        &Forged::new(msg_id(pair.now.unix + seconds(1), 0, 0), 4, again).packet(Side::Client),
-    );
+    let again = container(&[Forged::new(query, opened(Side::Client, &packets[0]).1, QUERY)]);
+    pair.to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 0), 4, again).packet(Side::Client));
     assert_eq!(pair.queries(), []);
     pair.settle();
     assert_eq!(pair.client_events(), [answer(call)]);
@@ -129,10 +103,8 @@ fn a_servers_ids_tell_answers_from_the_rest() {
     pair.server.push(RESULT.into(), pair.now);
     pair.reply(query);
     let packet = pair.server_packets().remove(0);
-    let kinds: Vec<(u32, i64)> = messages(Side::Server, &packet)
-        .iter()
-        .map(|(id, _, body)| (constructor(body), id.0 & 3))
-        .collect();
+    let kinds: Vec<(u32, i64)> =
+        messages(Side::Server, &packet).iter().map(|(id, _, body)| (constructor(body), id.0 & 3)).collect();
     assert_eq!(kinds, [(constructor(RESULT), 3), (RPC_RESULT, 1)]);
 }
 
@@ -141,18 +113,10 @@ fn future_salts_are_answered() {
     let mut pair = Pair::connected();
     let now = pair.now.unix.as_secs() as i32;
     let id = msg_id(pair.now.unix + seconds(1), 0, 0);
-    pair.to_server(
-        &Forged::new(id, 3, Writer::new(GET_FUTURE_SALTS).int(3).done()).packet(Side::Client),
-    );
+    pair.to_server(&Forged::new(id, 3, Writer::new(GET_FUTURE_SALTS).int(3).done()).packet(Side::Client));
     let packets = pair.server_packets();
     let (_, _, body) = messages(Side::Server, &packets[0])[0].clone();
-    let expected = Writer::new(FUTURE_SALTS)
-        .long(id.0)
-        .int(now)
-        .int(1)
-        .int(now)
-        .int(now + 3600)
-        .long(SALT);
+    let expected = Writer::new(FUTURE_SALTS).long(id.0).int(now).int(1).int(now).int(now + 3600).long(SALT);
     assert_eq!(body, expected.done());
 }
 
@@ -161,19 +125,10 @@ fn another_session_is_destroyed() {
     let mut pair = Pair::connected();
     pair.client.destroy_session(77);
     pair.settle();
-    assert_eq!(
-        pair.server_events(),
-        [Event::DestroySession { session_id: 77 }]
-    );
+    assert_eq!(pair.server_events(), [Event::DestroySession { session_id: 77 }]);
     pair.server.session_destroyed(77, true);
     pair.settle();
-    assert_eq!(
-        pair.client_events(),
-        [Event::SessionDestroyed {
-            session_id: 77,
-            existed: true
-        }]
-    );
+    assert_eq!(pair.client_events(), [Event::SessionDestroyed { session_id: 77, existed: true }]);
 }
 
 #[test]
@@ -182,13 +137,7 @@ fn a_session_does_not_destroy_itself() {
     pair.client.destroy_session(SESSION);
     pair.settle();
     assert_eq!(pair.server_events(), []);
-    assert_eq!(
-        pair.client_events(),
-        [Event::SessionDestroyed {
-            session_id: SESSION,
-            existed: false
-        }]
-    );
+    assert_eq!(pair.client_events(), [Event::SessionDestroyed { session_id: SESSION, existed: false }]);
 }
 
 #[test]
@@ -196,10 +145,7 @@ fn an_auth_key_is_destroyed() {
     let mut pair = Pair::connected();
     pair.client.destroy_auth_key();
     pair.settle();
-    assert!(matches!(
-        pair.server_events()[..],
-        [Event::DestroyAuthKey { .. }]
-    ));
+    assert!(matches!(pair.server_events()[..], [Event::DestroyAuthKey { .. }]));
     pair.server.auth_key_destroyed(true);
     pair.settle();
     assert_eq!(pair.client_events(), [Event::AuthKeyDestroyed(true)]);
@@ -214,11 +160,5 @@ fn what_a_client_never_acknowledges_is_kept_within_bounds() {
     pair.server_packets();
     pair.server.reconnected(pair.now);
     let packets = pair.server_packets();
-    assert_eq!(
-        packets
-            .iter()
-            .map(|packet| messages(Side::Server, packet).len())
-            .sum::<usize>(),
-        8192
-    );
+    assert_eq!(packets.iter().map(|packet| messages(Side::Server, packet).len()).sum::<usize>(), 8192);
 }
