@@ -18,10 +18,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::{Account, Bot, Change, Command, Dialog, Entry, User};
-pub use difference::{Difference, LOG_LIMIT};
-pub use groups::{Group, Member};
-pub use messages::{Action, Blob, Content, Draft, Message, Page, Place, Reply, View};
+pub use account::{Account, Bot, Change, Command, Entry, Status, User};
+pub use difference::Difference;
+use difference::LOG_LIMIT;
+pub use groups::{CHAT_SIZE_MAX, Group, Member};
+pub use messages::{Action, Blob, Content, Draft, Message, Page, Place, Quote, Reply, View, to_hex};
+pub use post::{EDIT_TIME_LIMIT, MESSAGE_LENGTH_MAX};
 
 use super::refusal::Refusal;
 use crate::crypto;
