@@ -208,8 +208,8 @@ impl LocalDc {
     /// Adds a person, or finds the one with this first name. They can be signed in to by [`phone`](Self::phone) and code.
     pub fn add_user(&self, first_name: &str) -> i64 {
         self.change(|telegram, _| {
-            let mut people = telegram.world.users().filter(|user| user.bot.is_none());
-            let found = people.find(|user| user.first_name == first_name).map(|user| user.id);
+            let person = |user: &&world::User| user.bot.is_none() && user.first_name == first_name;
+            let found = telegram.world.users().find(person).map(|user| user.id);
             found.unwrap_or_else(|| telegram.world.add_person(first_name, "", None))
         })
     }
@@ -230,9 +230,9 @@ impl LocalDc {
     pub fn add_group(&self, title: &str, members: &[i64]) -> Result<i64, Refusal> {
         self.change(|telegram, now| {
             let (creator, others) = members.split_first().ok_or(Refusal::bad("USERS_TOO_FEW"))?;
-            let mut groups = telegram.world.groups();
-            if let Some(group) = groups.find(|group| group.title == title && group.creator == *creator) {
-                return Ok(group.id);
+            let same = |group: &&world::Group| group.title == title && group.creator == *creator;
+            if let Some(id) = telegram.world.groups().find(same).map(|group| group.id) {
+                return Ok(id);
             }
             let (group, effects) = telegram.world.create_group(*creator, title, others, now)?;
             telegram.publish(&effects, None, now);
@@ -299,7 +299,8 @@ impl Shared {
     }
 }
 
-async fn listen_on(shared: Arc<Shared>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+async fn listen_on(shared: Arc<Shared>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    let mut end = stop.clone();
     let mut clients = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
@@ -312,7 +313,7 @@ async fn listen_on(shared: Arc<Shared>, listener: TcpListener, mut stop: watch::
                 }
             },
             Some(_) = clients.join_next() => {}
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut end) => break,
         }
     }
     while clients.join_next().await.is_some() {}
@@ -321,19 +322,27 @@ async fn listen_on(shared: Arc<Shared>, listener: TcpListener, mut stop: watch::
 /// Writes the state a moment after it changed, and once at the end.
 async fn keep_up(shared: Arc<Shared>, path: PathBuf, changed: Arc<Notify>, mut stop: watch::Receiver<bool>) {
     loop {
-        let stopped = tokio::select! {
-            () = changed.notified() => tokio::time::timeout(KEEP_DELAY, stop.wait_for(|stop| *stop)).await.is_ok(),
-            _ = stop.wait_for(|stop| *stop) => true,
+        let mut last = tokio::select! {
+            () = changed.notified() => false,
+            () = stopped(&mut stop) => true,
         };
+        if !last {
+            last = tokio::time::timeout(KEEP_DELAY, stopped(&mut stop)).await.is_ok();
+        }
         let (shared, path) = (shared.clone(), path.clone());
         let written = tokio::task::spawn_blocking(move || shared.write(&path)).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "the local DC's state is not kept");
         }
-        if stopped {
+        if last {
             return;
         }
     }
+}
+
+/// Returns once the DC is to stop, or its last handle is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn secret() -> [u8; 32] {

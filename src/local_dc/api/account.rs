@@ -1,6 +1,5 @@
 //! account.*: the own account.
 
-use super::fields::Fields;
 use super::{Answered, Call, teller};
 use crate::local_dc::world::{Peer, Status};
 use crate::tl::{Object, Value};

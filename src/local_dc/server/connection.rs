@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{Dc, Hangup, Link, unix};
 use crate::crypto::SystemRandom;
-use crate::local_dc::Shared;
+use crate::local_dc::{Shared, stopped};
 use crate::mtproto::exchange::{ExchangeError, ServerExchange};
 use crate::mtproto::{Frame, FrameError, Framing, auth_key_id};
 
@@ -54,7 +54,7 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, mut stop: watch::Rece
     let end = tokio::select! {
         end = connection.run(stream, &link) => end,
         () = link.close.notified() => End::Stopped,
-        _ = stop.wait_for(|stop| *stop) => End::Stopped,
+        () = stopped(&mut stop) => End::Stopped,
     };
     tracing::debug!(connection = number, %end, "a connection has ended");
     let now = shared.now();

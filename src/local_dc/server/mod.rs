@@ -343,6 +343,12 @@ impl Dc {
         }
     }
 
+    /// Whether nobody is connected.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        self.links.is_empty()
+    }
+
     /// Ends all connections.
     pub fn close_all(&self) {
         self.links.values().for_each(|link| link.close.notify_one());

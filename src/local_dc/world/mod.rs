@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use account::{Account, Bot, Change, Command, Entry, Status, User};
 pub use difference::Difference;
 use difference::LOG_LIMIT;
-pub use groups::{CHAT_SIZE_MAX, Group, Member};
+pub use groups::{CHAT_SIZE_MAX, Group};
 pub use messages::{Action, Blob, Content, Draft, Message, Page, Place, Quote, Reply, View, to_hex};
 pub use post::{EDIT_TIME_LIMIT, MESSAGE_LENGTH_MAX};
 
