@@ -66,3 +66,22 @@ fn aes_key_iv(key: &AuthKey, msg_key: &[u8; 16]) -> ([u8; 32], [u8; 32]) {
     };
     (join([&a[..8], &b[8..20], &c[4..16], &[]]), join([&a[8..20], &b[..8], &c[16..20], &d[..8]]))
 }
+
+/// What a client does: the proof, sealed with the permanent key.
+#[cfg(test)]
+pub fn seal(key: &AuthKey, inner: &Inner) -> Vec<u8> {
+    let mut data = vec![7; 16];
+    data.extend(inner.msg_id.to_le_bytes());
+    data.extend(0i32.to_le_bytes());
+    data.extend(40i32.to_le_bytes());
+    data.extend(INNER.to_le_bytes());
+    let longs = [inner.nonce, inner.temporary as i64, inner.permanent as i64, inner.session];
+    longs.iter().for_each(|long| data.extend(long.to_le_bytes()));
+    data.extend(inner.expires_at.to_le_bytes());
+    let mut msg_key = [0; 16];
+    msg_key.copy_from_slice(&sha1(&[&data])[4..20]);
+    data.resize(80, 9);
+    let (aes_key, aes_iv) = aes_key_iv(key, &msg_key);
+    crate::crypto::ige_encrypt(&aes_key, &aes_iv, &mut data);
+    [&key.id_bytes()[..], &msg_key, &data].concat()
+}

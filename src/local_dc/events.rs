@@ -11,9 +11,16 @@ pub enum WorldEvent {
     NewMessage(Written),
     Edited(Written),
     /// Messages went away from one account's box; there is one event for each account concerned.
-    Deleted { account: i64, ids: Vec<i32> },
+    Deleted {
+        account: i64,
+        ids: Vec<i32>,
+    },
     /// A bot answered a button: what the one who pressed it is shown.
-    ButtonAnswered { user: i64, text: String, alert: bool },
+    ButtonAnswered {
+        user: i64,
+        text: String,
+        alert: bool,
+    },
 }
 
 /// A message as nobody in particular sees it.

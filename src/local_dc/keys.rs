@@ -39,7 +39,8 @@ impl Keys {
             let oldest = unused.min_by_key(|(_, key)| key.created).map(|(id, _)| *id);
             self.keys.retain(|id, _| Some(*id) != oldest);
         }
-        let added = Key { key: Blob(key.as_bytes().to_vec()), salt, created: now, account: None, expires, bound_to: None };
+        let added =
+            Key { key: Blob(key.as_bytes().to_vec()), salt, created: now, account: None, expires, bound_to: None };
         self.keys.insert(key.id(), added);
     }
 

@@ -59,6 +59,9 @@ const EVENTS_KEPT: usize = 4096;
 /// Changes of this time go into the file together.
 const KEEP_DELAY: Duration = Duration::from_millis(200);
 
+/// How often the clock is looked at while nobody connects, for those who wait for an answer that never comes.
+const TICK: Duration = Duration::from_secs(1);
+
 /// Where the time comes from.
 pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
 
@@ -246,11 +249,13 @@ impl LocalDc {
     }
 
     /// Presses the callback button with this data as `user` would, under the message that has this id for them, and waits for
-    /// the bot's answer. `502 BOT_RESPONSE_TIMEOUT` if it gives none.
+    /// the bot's answer. `400 BOT_RESPONSE_TIMEOUT` if it gives none.
     pub async fn press(&self, user: i64, chat: Peer, message: i32, data: &[u8]) -> Result<ButtonAnswer, Refusal> {
         let (sender, answer) = oneshot::channel();
-        self.change(|telegram, now| telegram.press_button(user, chat, message, data.to_vec(), Waiter::Handle(sender), now))?;
-        let timeout = Refusal::new(502, "BOT_RESPONSE_TIMEOUT");
+        self.change(|telegram, now| {
+            telegram.press_button(user, chat, message, data.to_vec(), Waiter::Handle(sender), now)
+        })?;
+        let timeout = Refusal::bad("BOT_RESPONSE_TIMEOUT");
         Ok(api::button_answer(&answer.await.map_err(|_| timeout)??))
     }
 
@@ -313,6 +318,7 @@ async fn listen_on(shared: Arc<Shared>, listener: TcpListener, stop: watch::Rece
                 }
             },
             Some(_) = clients.join_next() => {}
+            () = tokio::time::sleep(TICK) => shared.dc().tick(shared.now()),
             () = stopped(&mut end) => break,
         }
     }
@@ -353,5 +359,8 @@ fn secret() -> [u8; 32] {
 
 fn system_clock() -> Now {
     let start = Instant::now();
-    Arc::new(move || Time { mono: start.elapsed(), unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() })
+    Arc::new(move || Time {
+        mono: start.elapsed(),
+        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+    })
 }

@@ -119,7 +119,13 @@ impl Telegram {
     }
 
     /// Tells an account of something that is not counted, such as typing.
-    pub fn signal(&mut self, to: i64, except: Option<SessionKey>, update: impl FnOnce(&mut Teller<'_>) -> Object, now: i32) {
+    pub fn signal(
+        &mut self,
+        to: i64,
+        except: Option<SessionKey>,
+        update: impl FnOnce(&mut Teller<'_>) -> Object,
+        now: i32,
+    ) {
         let mut teller = Teller::new(&self.world, to);
         let updates = vec![update(&mut teller)];
         let updates = teller.finish_updates(updates, now);
@@ -136,10 +142,11 @@ impl Telegram {
 
     /// Gives up on what nobody answered in time.
     pub fn tick(&mut self, now: i32) {
-        let late: Vec<i64> = self.presses.iter().filter(|(_, press)| press.deadline <= now).map(|(query, _)| *query).collect();
+        let late: Vec<i64> =
+            self.presses.iter().filter(|(_, press)| press.deadline <= now).map(|(query, _)| *query).collect();
         for query in late {
             if let Some(press) = self.presses.remove(&query) {
-                self.answers.push((press.waiter, Err(Refusal::new(502, "BOT_RESPONSE_TIMEOUT"))));
+                self.answers.push((press.waiter, Err(Refusal::bad("BOT_RESPONSE_TIMEOUT"))));
             }
         }
         self.codes.retain(|_, code| code.expires > now);

@@ -9,7 +9,11 @@ const ONLINE: i32 = 300;
 
 /// Online or not; those who have a chat with the caller are told.
 pub fn update_status(call: &mut Call<'_>, query: &Object) -> Answered {
-    let status = if query.flag("offline") { Status::OfflineSince(call.now) } else { Status::OnlineUntil(call.now.saturating_add(ONLINE)) };
+    let status = if query.flag("offline") {
+        Status::OfflineSince(call.now)
+    } else {
+        Status::OnlineUntil(call.now.saturating_add(ONLINE))
+    };
     let me = call.me;
     let Some(account) = call.telegram.world.account_mut(me) else { return Ok(Value::Bool(false)) };
     account.user.status = status;

@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::teller::Teller;
 use super::{Answered, Call};
-use crate::crypto::{SystemRandom, Random as _};
+use crate::crypto::{Random as _, SystemRandom};
 use crate::local_dc::refusal::Refusal;
 use crate::local_dc::telegram::PendingCode;
 use crate::local_dc::world::{Peer, SERVICE_ACCOUNT, digits, to_hex};
@@ -26,9 +26,11 @@ pub fn send_code(call: &mut Call<'_>, query: &Object) -> Answered {
     let pending = PendingCode { hash: hash.clone(), expires: call.now.saturating_add(CODE_LIFETIME), verified: false };
     let code = call.telegram.code();
     // Someone who is signed in elsewhere reads the code there, from Telegram's service account.
-    let elsewhere = call.telegram.world.by_phone(&phone).filter(|user| call.telegram.keys.elsewhere(*user, call.session.auth_key));
+    let elsewhere =
+        call.telegram.world.by_phone(&phone).filter(|user| call.telegram.keys.elsewhere(*user, call.session.auth_key));
     if let Some(user) = elsewhere {
-        let text = format!("Login code: {code}. Do not give this code to anyone, even if they say they are from Telegram!");
+        let text =
+            format!("Login code: {code}. Do not give this code to anyone, even if they say they are from Telegram!");
         call.telegram.send(SERVICE_ACCOUNT, Peer::User(user), &text, call.now)?;
     }
     call.telegram.codes.insert(phone, pending);
@@ -99,7 +101,8 @@ pub fn log_out(call: &mut Call<'_>) -> Answered {
 
 /// <https://core.telegram.org/method/auth.bindTempAuthKey>: the proof is a message that only the permanent key can have encrypted.
 pub fn bind_temp_auth_key(call: &mut Call<'_>, query: &Object) -> Answered {
-    let (permanent, nonce, expires_at) = (query.number("perm_auth_key_id") as u64, query.number("nonce"), query.small("expires_at"));
+    let (permanent, nonce, expires_at) =
+        (query.number("perm_auth_key_id") as u64, query.number("nonce"), query.small("expires_at"));
     let temporary = call.session.auth_key;
     let proof = query.raw("encrypted_message").unwrap_or_default();
     let key = call.telegram.keys.get(permanent, call.now).ok_or(Refusal::bad("ENCRYPTED_MESSAGE_INVALID"))?;

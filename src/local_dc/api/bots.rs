@@ -25,7 +25,12 @@ pub fn reset_bot_commands(call: &mut Call<'_>, query: &Object) -> Answered {
 
 pub fn get_bot_commands(call: &Call<'_>, query: &Object) -> Answered {
     let (scope, language) = scope(query)?;
-    let bot = call.telegram.world.user(call.me).and_then(|user| user.bot.as_ref()).ok_or(Refusal::bad("USER_BOT_REQUIRED"))?;
+    let bot = call
+        .telegram
+        .world
+        .user(call.me)
+        .and_then(|user| user.bot.as_ref())
+        .ok_or(Refusal::bad("USER_BOT_REQUIRED"))?;
     Ok(list(bot.commands(&scope, &language).iter().map(told)))
 }
 
@@ -34,7 +39,10 @@ pub fn info(id: i64, bot: &Bot) -> Object {
     let default = super::fields::encode(&Object::new("botCommandScopeDefault")).map(Blob);
     let commands = default.map_or(&[][..], |scope| bot.commands(&scope, ""));
     let commands: Vec<Object> = commands.iter().map(told).collect();
-    Object::new("botInfo").with("user_id", id).with("commands", list(commands)).with("menu_button", Object::new("botMenuButtonDefault"))
+    Object::new("botInfo")
+        .with("user_id", id)
+        .with("commands", list(commands))
+        .with("menu_button", Object::new("botMenuButtonDefault"))
 }
 
 fn store(call: &mut Call<'_>, query: &Object, commands: Vec<Command>) -> Answered {
@@ -67,5 +75,7 @@ fn command(input: &Object) -> Result<Command, Refusal> {
 }
 
 fn told(command: &Command) -> Object {
-    Object::new("botCommand").with("command", command.command.as_str()).with("description", command.description.as_str())
+    Object::new("botCommand")
+        .with("command", command.command.as_str())
+        .with("description", command.description.as_str())
 }

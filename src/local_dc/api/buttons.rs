@@ -3,8 +3,8 @@
 use super::fields::{Fields, Kept};
 use super::teller::Teller;
 use super::{Answered, Call};
-use crate::local_dc::events::WorldEvent;
 use crate::local_dc::ButtonAnswer;
+use crate::local_dc::events::WorldEvent;
 use crate::local_dc::refusal::Refusal;
 use crate::local_dc::telegram::{Press, Telegram, Waiter};
 use crate::local_dc::world::{Content, Peer};
@@ -39,7 +39,11 @@ pub fn set_bot_callback_answer(call: &mut Call<'_>, query: &Object) -> Answered 
         .with("message", text.map(str::to_owned))
         .with("url", url.map(str::to_owned))
         .with("cache_time", query.small("cache_time"));
-    let shown = WorldEvent::ButtonAnswered { user: press.user, text: text.unwrap_or_default().to_owned(), alert: query.flag("alert") };
+    let shown = WorldEvent::ButtonAnswered {
+        user: press.user,
+        text: text.unwrap_or_default().to_owned(),
+        alert: query.flag("alert"),
+    };
     call.telegram.events.push(shown);
     call.telegram.answers.push((press.waiter, Ok(answer.into())));
     Ok(Value::Bool(true))
@@ -54,7 +58,15 @@ pub fn answer(value: &Value) -> ButtonAnswer {
 
 impl Telegram {
     /// Presses the button with this data under a bot's message; `waiter` gets a `messages.BotCallbackAnswer`.
-    pub fn press_button(&mut self, user: i64, peer: Peer, id: i32, data: Vec<u8>, waiter: Waiter, now: i32) -> Result<(), Refusal> {
+    pub fn press_button(
+        &mut self,
+        user: i64,
+        peer: Peer,
+        id: i32,
+        data: Vec<u8>,
+        waiter: Waiter,
+        now: i32,
+    ) -> Result<(), Refusal> {
         let invalid = Refusal::bad("MESSAGE_ID_INVALID");
         let view = self.world.view(user, id).filter(|view| view.peer == peer).ok_or(invalid.clone())?;
         let (bot, place) = (view.message.from, view.message.place);

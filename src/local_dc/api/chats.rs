@@ -33,9 +33,14 @@ pub fn delete_chat_user(call: &mut Call<'_>, query: &Object) -> Answered {
 pub fn get_chats(call: &Call<'_>, query: &Object) -> Answered {
     let world = &call.telegram.world;
     let teller = Teller::new(world, call.me);
-    let chats: Result<Vec<Object>, Refusal> = query.numbers("id").map(|id| {
-        if world.sees_group(call.me, id) { Ok(teller.chat(id)) } else { Err(Refusal::bad("CHAT_ID_INVALID")) }
-    }).collect();
+    let chats: Result<Vec<Object>, Refusal> = query
+        .numbers("id")
+        .map(
+            |id| {
+                if world.sees_group(call.me, id) { Ok(teller.chat(id)) } else { Err(Refusal::bad("CHAT_ID_INVALID")) }
+            },
+        )
+        .collect();
     Ok(Object::new("messages.chats").with("chats", list(chats?)).into())
 }
 
@@ -61,7 +66,9 @@ fn told(call: &mut Call<'_>, group: i64, effects: &[Effect]) -> Object {
     let (me, now, session) = (call.me, call.now, call.session);
     for effect in effects {
         let Some(found) = call.telegram.world.group(group).cloned() else { continue };
-        let update = |teller: &mut Teller<'_>| Object::new("updateChatParticipants").with("participants", teller.participants(&found));
+        let update = |teller: &mut Teller<'_>| {
+            Object::new("updateChatParticipants").with("participants", teller.participants(&found))
+        };
         call.telegram.signal(effect.account, Some(session), update, now);
     }
     let mut teller = Teller::new(&call.telegram.world, me);
@@ -69,6 +76,7 @@ fn told(call: &mut Call<'_>, group: i64, effects: &[Effect]) -> Object {
     if let Some(found) = call.telegram.world.group(group) {
         updates.push(Object::new("updateChatParticipants").with("participants", teller.participants(found)));
     }
-    updates.extend(effects.iter().filter(|effect| effect.account == me).filter_map(|effect| teller.update(&effect.entry)));
+    updates
+        .extend(effects.iter().filter(|effect| effect.account == me).filter_map(|effect| teller.update(&effect.entry)));
     teller.finish_updates(updates, now)
 }

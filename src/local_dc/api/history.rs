@@ -60,7 +60,11 @@ pub fn get_dialogs(call: &Call<'_>, query: &Object) -> Answered {
     }
     all.sort_by_key(|(_, top)| std::cmp::Reverse((top.message.date, top.id)));
     let (date, id) = (query.small("offset_date"), query.small("offset_id"));
-    let begin = if date == 0 { 0 } else { all.partition_point(|(_, top)| (top.message.date, top.id) >= (date, if id == 0 { i32::MIN } else { id })) };
+    let begin = if date == 0 {
+        0
+    } else {
+        all.partition_point(|(_, top)| (top.message.date, top.id) >= (date, if id == 0 { i32::MIN } else { id }))
+    };
     let limit = query.small("limit").clamp(0, DIALOGS_LIMIT) as usize;
     let page: Vec<_> = all.iter().skip(begin).take(limit).collect();
 

@@ -116,11 +116,17 @@ impl<'a> Teller<'a> {
             if member.user == group.creator {
                 Object::new("chatParticipantCreator").with("user_id", member.user)
             } else {
-                Object::new("chatParticipant").with("user_id", member.user).with("inviter_id", member.inviter).with("date", member.date)
+                Object::new("chatParticipant")
+                    .with("user_id", member.user)
+                    .with("inviter_id", member.inviter)
+                    .with("date", member.date)
             }
         });
         let members: Vec<Object> = members.collect();
-        Object::new("chatParticipants").with("chat_id", group.id).with("participants", members).with("version", group.version)
+        Object::new("chatParticipants")
+            .with("chat_id", group.id)
+            .with("participants", members)
+            .with("version", group.version)
     }
 
     /// Mentions a user, so that [`finish`](Self::finish) has them.
@@ -178,7 +184,11 @@ fn user_object(world: &World, viewer: i64, user: &User) -> Object {
         .with("phone", user.phone.clone().filter(|_| own));
     match &user.bot {
         // Bots get all messages of their groups here: there is no privacy mode.
-        Some(bot) => object.with("bot", true).with("bot_chat_history", true).with("bot_info_version", bot.info_version).with("bot_can_edit", false),
+        Some(bot) => object
+            .with("bot", true)
+            .with("bot_chat_history", true)
+            .with("bot_info_version", bot.info_version)
+            .with("bot_can_edit", false),
         None => object.with("status", status(user.status)),
     }
 }

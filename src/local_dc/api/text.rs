@@ -10,7 +10,11 @@ use crate::tl::{Object, Value};
 const ENTITIES_MAX: usize = 100;
 
 /// A text as it is kept: without white space around it, with its entities moved along and the bot commands found in it.
-pub fn written<'a>(call: &Call<'_>, text: &str, entities: impl Iterator<Item = &'a Object>) -> Result<(String, Option<Blob>), Refusal> {
+pub fn written<'a>(
+    call: &Call<'_>,
+    text: &str,
+    entities: impl Iterator<Item = &'a Object>,
+) -> Result<(String, Option<Blob>), Refusal> {
     let length = text.encode_utf16().count() as i64;
     let cut = text[..text.len() - text.trim_start().len()].encode_utf16().count() as i64;
     let trimmed = text.trim();
@@ -27,11 +31,15 @@ pub fn written<'a>(call: &Call<'_>, text: &str, entities: impl Iterator<Item = &
             found.push(told(call, entity)?.with("offset", begin).with("length", end - begin));
         }
     }
-    let covered = |offset: i64| found.iter().any(|e| e.number("offset") <= offset && offset < e.number("offset") + e.number("length"));
+    let covered = |offset: i64| {
+        found.iter().any(|e| e.number("offset") <= offset && offset < e.number("offset") + e.number("length"))
+    };
     let commands: Vec<(i64, i64)> = bot_commands(trimmed).into_iter().filter(|(offset, _)| !covered(*offset)).collect();
-    found.extend(commands.into_iter().map(|(offset, length)| {
-        Object::new("messageEntityBotCommand").with("offset", offset).with("length", length)
-    }));
+    found.extend(
+        commands.into_iter().map(|(offset, length)| {
+            Object::new("messageEntityBotCommand").with("offset", offset).with("length", length)
+        }),
+    );
     found.sort_by_key(|entity| (entity.number("offset"), -entity.number("length")));
     if found.is_empty() {
         return Ok((trimmed.to_owned(), None));
@@ -44,7 +52,8 @@ pub fn written<'a>(call: &Call<'_>, text: &str, entities: impl Iterator<Item = &
 fn told(call: &Call<'_>, entity: &Object) -> Result<Object, Refusal> {
     match entity.name() {
         "inputMessageEntityMentionName" => {
-            let user = call.user(entity.required("user_id")?).map_err(|_| Refusal::bad("ENTITY_MENTION_USER_INVALID"))?;
+            let user =
+                call.user(entity.required("user_id")?).map_err(|_| Refusal::bad("ENTITY_MENTION_USER_INVALID"))?;
             Ok(Object::new("messageEntityMentionName").with("user_id", user))
         }
         _ => Ok(entity.clone()),

@@ -23,7 +23,9 @@ pub fn get_difference(call: &Call<'_>, query: &Object) -> Answered {
     let world = &call.telegram.world;
     let difference = world.difference(call.me, pts, query.small_opt("pts_limit"), query.small_opt("pts_total_limit"));
     let (entries, more) = match difference {
-        Difference::Empty => return Ok(Object::new("updates.differenceEmpty").with("date", call.now).with("seq", SEQ).into()),
+        Difference::Empty => {
+            return Ok(Object::new("updates.differenceEmpty").with("date", call.now).with("seq", SEQ).into());
+        }
         Difference::TooLong { pts } => return Ok(Object::new("updates.differenceTooLong").with("pts", pts).into()),
         Difference::Entries { entries, more } => (entries, more),
     };
@@ -36,7 +38,8 @@ pub fn get_difference(call: &Call<'_>, query: &Object) -> Answered {
         }
     }
     let reached = entries.last().map_or(pts, |entry| entry.pts);
-    let (name, field) = if more { ("updates.differenceSlice", "intermediate_state") } else { ("updates.difference", "state") };
+    let (name, field) =
+        if more { ("updates.differenceSlice", "intermediate_state") } else { ("updates.difference", "state") };
     let difference = Object::new(name)
         .with("new_messages", list(new))
         .with("new_encrypted_messages", list([]))
@@ -48,5 +51,10 @@ pub fn get_difference(call: &Call<'_>, query: &Object) -> Answered {
 fn state(world: &World, account: i64, pts: i32, now: i32) -> Object {
     let dialogs = world.account(account).into_iter().flat_map(|account| account.dialogs());
     let unread: i32 = dialogs.map(|(peer, _)| world.unread(account, peer)).sum();
-    Object::new("updates.state").with("pts", pts).with("qts", 0).with("date", now).with("seq", SEQ).with("unread_count", unread)
+    Object::new("updates.state")
+        .with("pts", pts)
+        .with("qts", 0)
+        .with("date", now)
+        .with("seq", SEQ)
+        .with("unread_count", unread)
 }

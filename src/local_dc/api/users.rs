@@ -51,7 +51,11 @@ pub fn resolve_phone(call: &Call<'_>, query: &Object) -> Answered {
 
 /// Nobody has contacts here.
 pub fn get_contacts() -> Answered {
-    Ok(Object::new("contacts.contacts").with("contacts", list([])).with("saved_count", 0).with("users", list([])).into())
+    Ok(Object::new("contacts.contacts")
+        .with("contacts", list([]))
+        .with("saved_count", 0)
+        .with("users", list([]))
+        .into())
 }
 
 fn resolved(call: &Call<'_>, id: i64) -> crate::tl::Value {

@@ -8,7 +8,8 @@ use crate::local_dc::world::{Blob, Draft, Effect, Peer, Quote};
 use crate::tl::{Object, Value};
 
 /// Parts of `messages.sendMessage` that are refused rather than passed over.
-const NOT_SENT: [&str; 6] = ["schedule_date", "schedule_repeat_period", "quick_reply_shortcut", "suggested_post", "rich_message", "send_as"];
+const NOT_SENT: [&str; 6] =
+    ["schedule_date", "schedule_repeat_period", "quick_reply_shortcut", "suggested_post", "rich_message", "send_as"];
 
 pub fn send_message(call: &mut Call<'_>, query: &Object) -> Answered {
     let peer = call.peer(query.required("peer")?)?;
@@ -54,7 +55,10 @@ pub fn send_message(call: &mut Call<'_>, query: &Object) -> Answered {
 
 pub fn edit_message(call: &mut Call<'_>, query: &Object) -> Answered {
     let peer = call.peer(query.required("peer")?)?;
-    refuse_parts(query, &["media", "schedule_date", "schedule_repeat_period", "quick_reply_shortcut_id", "rich_message"])?;
+    refuse_parts(
+        query,
+        &["media", "schedule_date", "schedule_repeat_period", "quick_reply_shortcut_id", "rich_message"],
+    )?;
     let draft = match query.text_opt("message") {
         Some(message) => {
             let (text, entities) = text::written(call, message, query.objects("entities"))?;
@@ -102,7 +106,10 @@ pub fn set_typing(call: &mut Call<'_>, query: &Object) -> Answered {
             Peer::Group(id) => {
                 teller.peer(peer);
                 let from = teller.peer(Peer::User(me));
-                Object::new("updateChatUserTyping").with("chat_id", id).with("from_id", from).with("action", action.clone())
+                Object::new("updateChatUserTyping")
+                    .with("chat_id", id)
+                    .with("from_id", from)
+                    .with("action", action.clone())
             }
         };
         // Bots are not told who types.
@@ -147,7 +154,9 @@ fn reply(query: &Object) -> Result<(Option<i32>, Option<Quote>), Refusal> {
 
 /// The keyboard of a bot's message; people's messages have none.
 fn markup(call: &Call<'_>, query: &Object) -> Result<Option<Blob>, Refusal> {
-    let Some(markup) = query.inner("reply_markup").filter(|_| call.telegram.world.is_bot(call.me)) else { return Ok(None) };
+    let Some(markup) = query.inner("reply_markup").filter(|_| call.telegram.world.is_bot(call.me)) else {
+        return Ok(None);
+    };
     let mut rows = Vec::new();
     for row in markup.objects("rows") {
         let mut buttons = Vec::new();

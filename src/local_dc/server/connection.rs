@@ -39,6 +39,9 @@ enum End {
     Hangup(#[from] Hangup),
 }
 
+/// How long the last words to a client may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 struct Connection {
     shared: Arc<Shared>,
     number: u64,
@@ -61,23 +64,32 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, mut stop: watch::Rece
     shared.dc().disconnect(number, now);
 }
 
+/// Writes, and waits until the client has closed as well: a socket that is closed with something unread in it is reset, and
+/// its client may never see what was written.
+async fn last_words(stream: &mut TcpStream, out: &[u8]) -> std::io::Result<()> {
+    stream.write_all(out).await?;
+    stream.shutdown().await?;
+    let mut rest = [0; 1024];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
+}
+
 impl Connection {
     async fn run(&mut self, mut stream: TcpStream, link: &Link) -> End {
         // An update is worth a packet of its own.
         let _ = stream.set_nodelay(true);
         let mut input = BytesMut::with_capacity(READ);
         loop {
-            let (more, out) = match self.handle(&mut input) {
-                Ok(out) => (true, out),
+            let out = match self.handle(&mut input) {
+                Ok(out) => out,
                 Err((end, mut out)) => {
                     if let End::Hangup(Hangup::UnknownAuthKey) = end {
                         self.framing.encode_transport_error(NO_SUCH_KEY, &mut out);
                     }
-                    let _ = stream.write_all(&out).await;
+                    let _ = tokio::time::timeout(GOODBYE, last_words(&mut stream, &out)).await;
                     return end;
                 }
             };
-            debug_assert!(more);
             // Who does not read is waited for here; what comes for them meanwhile is counted, and `close` ends it.
             if let Err(error) = stream.write_all(&out).await {
                 return error.into();
@@ -115,11 +127,9 @@ impl Connection {
     fn handle_input(&mut self, input: &mut BytesMut, out: &mut Vec<u8>) -> Result<(), End> {
         while let Some(frame) = self.framing.decode(input)? {
             let Frame::Packet(packet) = frame else { continue };
-            let quick_ack = self.framing.quick_ack_wanted();
             match auth_key_id(&packet) {
                 Some(0) | None => self.handle_exchange(&packet, out)?,
                 Some(auth_key) => {
-                    let _ = quick_ack;
                     let shared = self.shared.clone();
                     let now = shared.now();
                     shared.dc().handle_packet(self.number, auth_key, packet, now)?;
@@ -133,7 +143,10 @@ impl Connection {
     fn handle_exchange(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), End> {
         let now = self.shared.now();
         let mut random = SystemRandom::new();
-        let exchange = self.exchange.get_or_insert_with(|| ServerExchange::new(self.shared.rsa.clone()));
+        let exchange = self.exchange.get_or_insert_with(|| {
+            let shared = self.shared.clone();
+            ServerExchange::new(shared.rsa.clone()).with_taken(move |id| shared.dc().telegram.keys.salt(id).is_some())
+        });
         exchange.handle_packet(packet, now, &mut random)?;
         while let Some(packet) = exchange.poll_packet() {
             self.framing.encode(&packet, out);
@@ -145,7 +158,7 @@ impl Connection {
             let expires = agreed.expires_in.map(|seconds| unix.saturating_add(seconds));
             dc.telegram.keys.add(&agreed.auth_key, agreed.server_salt, expires, unix);
             dc.key_exchanges += 1;
-            // Written down before anyone signs in with it.
+            // Kept, so that the client needs no exchange when this DC is started again.
             dc.changed.notify_one();
         }
         Ok(())

@@ -140,7 +140,9 @@ impl Dc {
         if carried >= SESSIONS_PER_CONNECTION {
             return Err(Hangup::Sessions);
         }
-        let (Some(auth_key), Some(salt)) = (self.telegram.keys.get(key.auth_key, unix(now)), self.telegram.keys.salt(key.auth_key)) else {
+        let (Some(auth_key), Some(salt)) =
+            (self.telegram.keys.get(key.auth_key, unix(now)), self.telegram.keys.salt(key.auth_key))
+        else {
             return Err(Hangup::UnknownAuthKey);
         };
         let config = EngineConfig::new(auth_key, opened.session_id, salt, 0);
@@ -159,9 +161,14 @@ impl Dc {
             self.handle_events(key, now)?;
             self.run_parked(key, now);
         }
+        self.tick(now);
+        Ok(())
+    }
+
+    /// Gives up on what nobody answered in time.
+    pub fn tick(&mut self, now: Time) {
         self.telegram.tick(unix(now));
         self.deliver(now);
-        Ok(())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, in monotonic time.
@@ -207,9 +214,11 @@ impl Dc {
     fn push(&mut self, push: &Push, now: Time) {
         let Some(body) = encoded(&push.updates) else { return };
         let telegram = &self.telegram;
-        let concerned = |key: &SessionKey| Some(*key) != push.except && telegram.keys.account(key.auth_key) == Some(push.to);
+        let concerned =
+            |key: &SessionKey| Some(*key) != push.except && telegram.keys.account(key.auth_key) == Some(push.to);
         let mut overrun = Vec::new();
-        for (key, session) in self.sessions.iter_mut().filter(|(key, session)| session.wants_updates && concerned(key)) {
+        for (key, session) in self.sessions.iter_mut().filter(|(key, session)| session.wants_updates && concerned(key))
+        {
             let Some(link) = session.connection.and_then(|connection| self.links.get(&connection)) else {
                 session.missed = true;
                 continue;
@@ -302,7 +311,8 @@ impl Dc {
                     return Some((at, None));
                 }
                 let unknown = outcomes.contains(&None);
-                (unknown && now.mono > parked.since + PARKED_PATIENCE).then(|| (at, Some(Refusal::new(500, "MSG_WAIT_TIMEOUT"))))
+                (unknown && now.mono > parked.since + PARKED_PATIENCE)
+                    .then(|| (at, Some(Refusal::new(-503, "MSG_WAIT_TIMEOUT"))))
             });
             let Some((at, refusal)) = ready else { return };
             let parked = session.parked.remove(at);
@@ -355,13 +365,22 @@ impl Dc {
     }
 
     fn sessions_of(&self, connection: u64) -> Vec<SessionKey> {
-        self.sessions.iter().filter(|(_, session)| session.connection == Some(connection)).map(|(key, _)| *key).collect()
+        self.sessions
+            .iter()
+            .filter(|(_, session)| session.connection == Some(connection))
+            .map(|(key, _)| *key)
+            .collect()
     }
 
     fn forget_idle(&mut self, now: Time) {
         let idle = |session: &Session| session.connection.is_none();
         self.sessions.retain(|_, session| !idle(session) || session.heard + SESSION_MEMORY > now.mono);
-        let mut waiting: Vec<(Duration, SessionKey)> = self.sessions.iter().filter(|(_, session)| idle(session)).map(|(key, session)| (session.heard, *key)).collect();
+        let mut waiting: Vec<(Duration, SessionKey)> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| idle(session))
+            .map(|(key, session)| (session.heard, *key))
+            .collect();
         if let Some(excess) = waiting.len().checked_sub(IDLE_SESSIONS) {
             waiting.sort_unstable();
             for (_, key) in &waiting[..excess] {

@@ -24,7 +24,12 @@ pub fn unwrap(body: &[u8]) -> Result<Unwrapped, Refusal> {
             "invokeWithLayer" => unwrapped.layer = Some(outer.small("layer")),
             "initConnection" => {
                 let text = |name| outer.text(name).to_owned();
-                tracing::debug!(device = text("device_model"), app = text("app_version"), layer = unwrapped.layer, "initConnection");
+                tracing::debug!(
+                    device = text("device_model"),
+                    app = text("app_version"),
+                    layer = unwrapped.layer,
+                    "initConnection"
+                );
             }
             "invokeWithoutUpdates" => unwrapped.without_updates = true,
             "invokeAfterMsg" => unwrapped.after.push(outer.number("msg_id")),

@@ -7,10 +7,11 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::crypto::{AuthKey, SeededRandom, SystemRandom};
+use crate::crypto::{AuthKey, RsaPublicKey, SeededRandom, SystemRandom};
 use crate::local_dc::api::fields::Fields;
 use crate::local_dc::server::unix;
 use crate::local_dc::{Config, LocalDc};
+use crate::mtproto::exchange::{Agreed, ClientExchange};
 use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, MsgId, PacketError, RpcError, Side, Transport};
 use crate::tl::{self, Object, Value};
 
@@ -69,6 +70,34 @@ impl Client {
             updates: VecDeque::new(),
             renewed: 0,
             calls: HashMap::new(),
+        }
+    }
+
+    /// Agrees on a key by the exchange, temporary if it `expires`.
+    pub async fn agreed(dc: &LocalDc, expires: Option<i32>) -> Agreed {
+        let mut stream = TcpStream::connect(dc.address()).await.expect("it listens");
+        let (mut framing, mut input) = (Framing::client(Transport::Full), BytesMut::new());
+        let keys = [RsaPublicKey::from_pem(dc.public_key_pem()).unwrap()];
+        let (mut random, now) = (SystemRandom::new(), dc.shared.now());
+        let mut exchange = match expires {
+            None => ClientExchange::new(&keys, dc.dc_id(), &mut random, now),
+            Some(expires) => ClientExchange::temporary(&keys, dc.dc_id(), expires, &mut random, now),
+        };
+        loop {
+            let mut out = Vec::new();
+            while let Some(packet) = exchange.poll_packet() {
+                framing.encode(&packet, &mut out);
+            }
+            if let Some(agreed) = exchange.poll_done() {
+                return agreed;
+            }
+            stream.write_all(&out).await.expect("the DC reads");
+            let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut input)).await;
+            assert_ne!(read.expect("the DC answers").expect("a connection"), 0, "the DC closed the connection");
+            while let Some(frame) = framing.decode(&mut input).expect("frames") {
+                let Frame::Packet(packet) = frame else { panic!("{frame:?}") };
+                exchange.handle_packet(&packet, dc.shared.now(), &mut random).expect("a fair exchange");
+            }
         }
     }
 
@@ -182,7 +211,9 @@ impl Client {
             while let Some(event) = self.engine.poll_event() {
                 match event {
                     Event::Reply { to, result } => drop(self.replies.insert(to, result)),
-                    Event::Update(body) => self.updates.push_back(tl::decode_object(&body).expect("updates by the schema")),
+                    Event::Update(body) => {
+                        self.updates.push_back(tl::decode_object(&body).expect("updates by the schema"))
+                    }
                     Event::SessionRenewed { .. } => self.renewed += 1,
                     _ => {}
                 }

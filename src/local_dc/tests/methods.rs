@@ -22,7 +22,8 @@ async fn a_person_signs_in_by_phone_and_code() {
     assert_eq!(config.small("this_dc"), 2);
     let phone = dc.phone(alice).unwrap();
     let settings = Object::new("codeSettings");
-    let query = Object::new("auth.sendCode").with("phone_number", phone.as_str()).with("api_id", 1).with("api_hash", "x");
+    let query =
+        Object::new("auth.sendCode").with("phone_number", phone.as_str()).with("api_id", 1).with("api_hash", "x");
     let sent = client.call(query.with("settings", settings)).await;
     let query = Object::new("auth.signIn").with("phone_number", phone.as_str()).with("phone_code", dc.code());
     let signed_in = client.call(query.with("phone_code_hash", sent.text("phone_code_hash"))).await;
@@ -98,7 +99,10 @@ async fn a_press_waits_for_the_bots_answer() {
         async move { dc.press(alice, Peer::User(bot.id), id, b"y").await }
     });
     let pressed = client.update().await.objects("updates").next().unwrap().number("query_id");
-    let answer = Object::new("messages.setBotCallbackAnswer").with("query_id", pressed).with("message", "Done").with("cache_time", 0);
+    let answer = Object::new("messages.setBotCallbackAnswer")
+        .with("query_id", pressed)
+        .with("message", "Done")
+        .with("cache_time", 0);
     assert_eq!(client.try_call(answer).await, Ok(Value::Bool(true)));
     assert_eq!(pressing.await.unwrap().unwrap().text.as_deref(), Some("Done"));
 }

@@ -55,7 +55,8 @@ async fn a_broken_file_is_an_error_that_says_what_to_do() {
     let path = folder.path().join("dc.json");
     for content in ["", "{", "[]", "{\"moongram_local_dc\":99,\"world\":null}"] {
         fs::write(&path, content).unwrap();
-        let error = LocalDc::start(Config { keep: Some(path.clone()), ..Config::default() }).await.err().expect("an error");
+        let error =
+            LocalDc::start(Config { keep: Some(path.clone()), ..Config::default() }).await.err().expect("an error");
         assert!(matches!(error, Error::Keep(KeepError::Broken { .. })), "{error}");
         assert!(error.to_string().contains("dc.json") && error.to_string().contains("Move it away"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), content, "left as it is");

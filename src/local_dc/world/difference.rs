@@ -13,9 +13,14 @@ pub const SLICE_LIMIT: i32 = 200;
 pub enum Difference {
     Empty,
     /// The entries after the count asked for, in order. With `more`, not all of them: ask again from the last one's pts.
-    Entries { entries: Vec<Entry>, more: bool },
+    Entries {
+        entries: Vec<Entry>,
+        more: bool,
+    },
     /// The log does not reach back that far (or the count is none of this box's): go on from here.
-    TooLong { pts: i32 },
+    TooLong {
+        pts: i32,
+    },
 }
 
 impl World {

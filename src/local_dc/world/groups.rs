@@ -38,7 +38,13 @@ impl Group {
 
 impl World {
     /// Creates a group of `creator` and the other members.
-    pub fn create_group(&mut self, creator: i64, title: &str, members: &[i64], now: i32) -> Result<(i64, Vec<Effect>), Refusal> {
+    pub fn create_group(
+        &mut self,
+        creator: i64,
+        title: &str,
+        members: &[i64],
+        now: i32,
+    ) -> Result<(i64, Vec<Effect>), Refusal> {
         if title.trim().is_empty() {
             return Err(Refusal::bad("CHAT_TITLE_EMPTY"));
         }

@@ -135,19 +135,28 @@ impl World {
     /// The message that has this id in the box of `viewer`.
     pub fn view(&self, viewer: i64, id: i32) -> Option<View<'_>> {
         let message = self.messages.get(&self.account(viewer)?.copy(id)?)?;
-        let reply_to = message.reply.as_ref().and_then(|reply| self.messages.get(&reply.message)?.copies.get(&viewer).copied());
+        let reply_to =
+            message.reply.as_ref().and_then(|reply| self.messages.get(&reply.message)?.copies.get(&viewer).copied());
         Some(View { message, id, out: message.from == viewer, peer: message.place.peer(viewer), reply_to })
     }
 
     /// A page of the chat's history, newest first, and how many messages the chat has in all.
-    pub fn history(&self, viewer: i64, peer: Peer, page: Page, matches: impl Fn(&View<'_>) -> bool) -> (Vec<View<'_>>, usize) {
+    pub fn history(
+        &self,
+        viewer: i64,
+        peer: Peer,
+        page: Page,
+        matches: impl Fn(&View<'_>) -> bool,
+    ) -> (Vec<View<'_>>, usize) {
         let Some(dialog) = self.account(viewer).and_then(|account| account.dialog(peer)) else {
             return (Vec::new(), 0);
         };
-        let all: Vec<View<'_>> = dialog.messages.iter().rev().filter_map(|id| self.view(viewer, *id)).filter(matches).collect();
+        let all: Vec<View<'_>> =
+            dialog.messages.iter().rev().filter_map(|id| self.view(viewer, *id)).filter(matches).collect();
         // The offset's own message is not part of the page: the page begins with the first that is older.
         let begin = all.iter().position(|view| {
-            (page.offset_id == 0 || view.id < page.offset_id) && (page.offset_date == 0 || view.message.date < page.offset_date)
+            (page.offset_id == 0 || view.id < page.offset_id)
+                && (page.offset_date == 0 || view.message.date < page.offset_date)
         });
         let begin = begin.unwrap_or(all.len()) as i64 + i64::from(page.add_offset);
         // With a negative add_offset the page begins before the list does, and is the shorter for it.
@@ -156,15 +165,6 @@ impl World {
         let inside = |view: &&View<'_>| (page.max_id == 0 || view.id < page.max_id) && view.id > page.min_id;
         let found = all[begin as usize..end as usize].iter().filter(inside).copied().collect();
         (found, all.len())
-    }
-}
-
-impl View<'_> {
-    pub fn text(&self) -> &str {
-        match &self.message.content {
-            Content::Text { text, .. } => text,
-            Content::Service(_) => "",
-        }
     }
 }
 
@@ -199,5 +199,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok()).collect()
+    digits
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok())
+        .collect()
 }

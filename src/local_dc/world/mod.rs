@@ -147,7 +147,9 @@ impl World {
 
     pub fn by_username(&self, username: &str) -> Option<i64> {
         let mut users = self.users();
-        users.find(|user| user.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(username))).map(|user| user.id)
+        users
+            .find(|user| user.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(username)))
+            .map(|user| user.id)
     }
 
     /// Finds a person by phone number; everything but digits is ignored.
@@ -194,7 +196,8 @@ impl World {
     fn token(&self, id: i64) -> String {
         const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let hash = crypto::sha256(&[b"bot token", &self.secret, &id.to_le_bytes()]);
-        let secret: String = (0..33).map(|i| char::from(LETTERS[usize::from(hash[i % 32].rotate_left((i / 32) as u32)) % 64])).collect();
+        let secret: String =
+            (0..33).map(|i| char::from(LETTERS[usize::from(hash[i % 32].rotate_left((i / 32) as u32)) % 64])).collect();
         format!("{id}:AA{secret}")
     }
 

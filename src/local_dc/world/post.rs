@@ -15,7 +15,14 @@ impl World {
     /// Sends a message of `from` to `peer`. Returns its number in the world; its id in each box is in [`Message::copies`].
     ///
     /// `random_id` is refused when it was used before: <https://core.telegram.org/method/messages.sendMessage>.
-    pub fn send(&mut self, from: i64, peer: Peer, draft: Draft, random_id: Option<i64>, now: i32) -> Result<(u64, Vec<Effect>), Refusal> {
+    pub fn send(
+        &mut self,
+        from: i64,
+        peer: Peer,
+        draft: Draft,
+        random_id: Option<i64>,
+        now: i32,
+    ) -> Result<(u64, Vec<Effect>), Refusal> {
         let place = self.place(from, peer)?;
         check_length(&draft.text)?;
         let reply = draft.reply_to.map(|id| {
@@ -27,11 +34,15 @@ impl World {
         if let Some(random_id) = random_id
             && !self.account_mut(from).is_some_and(|account| account.note_random_id(random_id))
         {
-            return Err(Refusal::new(500, "RANDOM_ID_DUPLICATE"));
+            return Err(Refusal::bad("RANDOM_ID_DUPLICATE"));
         }
         let content = Content::Text { text: draft.text, entities: draft.entities, markup: draft.markup };
-        let message =
-            Message { silent: draft.silent, noforwards: draft.noforwards, reply, ..self.message_of(from, place, content, now) };
+        let message = Message {
+            silent: draft.silent,
+            noforwards: draft.noforwards,
+            reply,
+            ..self.message_of(from, place, content, now)
+        };
         Ok(self.post(message))
     }
 
@@ -61,7 +72,15 @@ impl World {
     }
 
     /// Changes the text of the author's own message, or only its markup where `text` is none.
-    pub fn edit(&mut self, editor: i64, peer: Peer, id: i32, text: Option<Draft>, markup: Option<super::Blob>, now: i32) -> Result<(u64, Vec<Effect>), Refusal> {
+    pub fn edit(
+        &mut self,
+        editor: i64,
+        peer: Peer,
+        id: i32,
+        text: Option<Draft>,
+        markup: Option<super::Blob>,
+        now: i32,
+    ) -> Result<(u64, Vec<Effect>), Refusal> {
         let invalid = Refusal::bad("MESSAGE_ID_INVALID");
         let view = self.view(editor, id).filter(|view| view.peer == peer).ok_or(invalid.clone())?;
         if !view.out {
@@ -224,7 +243,11 @@ impl World {
 
     fn record_each(&mut self, changes: impl IntoIterator<Item = (i64, i32, Change)>) -> Vec<Effect> {
         let changes = changes.into_iter();
-        changes.filter_map(|(account, count, change)| Some(Effect { account, entry: self.account_mut(account)?.record(count, change) })).collect()
+        changes
+            .filter_map(|(account, count, change)| {
+                Some(Effect { account, entry: self.account_mut(account)?.record(count, change) })
+            })
+            .collect()
     }
 }
 
