@@ -13,19 +13,12 @@ use crate::crypto::DecryptError;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// Client: the answer to the call that [`Engine::send`](super::Engine::send) named `to`; never compressed.
-    Reply {
-        to: MsgId,
-        result: Result<Bytes, RpcError>,
-    },
+    Reply { to: MsgId, result: Result<Bytes, RpcError> },
     /// Client: a message that nobody asked for, never compressed: one boxed `Updates`, in practice.
     Update(Bytes),
     /// Client: the call will get no answer, and nobody can say whether it was done, except as `reason` tells.
     /// It is forgotten here; `body` is what was sent, for whoever knows that it may be sent again.
-    QueryLost {
-        to: MsgId,
-        body: Bytes,
-        reason: LostReason,
-    },
+    QueryLost { to: MsgId, body: Bytes, reason: LostReason },
     /// Client: the server has made this session anew. Updates may be missing since the last one that came, so the
     /// difference is to be fetched; comes once at the start of every session as well.
     /// <https://core.telegram.org/mtproto/service_messages#new-session-creation-notification>

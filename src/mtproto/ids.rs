@@ -22,9 +22,7 @@ pub(super) struct ServerClock {
 
 impl ServerClock {
     pub fn new(offset_seconds: i64) -> ServerClock {
-        ServerClock {
-            offset_nanos: offset_seconds.saturating_mul(1_000_000_000),
-        }
+        ServerClock { offset_nanos: offset_seconds.saturating_mul(1_000_000_000) }
     }
 
     pub fn offset_seconds(&self) -> i64 {
@@ -35,11 +33,7 @@ impl ServerClock {
     /// The server's Unix time.
     pub fn unix(&self, now: Time) -> Duration {
         let by = Duration::from_nanos(self.offset_nanos.unsigned_abs());
-        if self.offset_nanos < 0 {
-            now.unix.saturating_sub(by)
-        } else {
-            now.unix + by
-        }
+        if self.offset_nanos < 0 { now.unix.saturating_sub(by) } else { now.unix + by }
     }
 
     /// Sets the clock by a message that the server wrote just now.
@@ -158,9 +152,7 @@ impl Received {
         }
         match self.find(id) {
             Ok(_) => Err(PacketError::Duplicate(id)),
-            Err(_) if self.floor.is_some_and(|floor| id <= floor) => {
-                Err(PacketError::OlderThanMemory(id))
-            }
+            Err(_) if self.floor.is_some_and(|floor| id <= floor) => Err(PacketError::OlderThanMemory(id)),
             Err(_) => Ok(()),
         }
     }
@@ -193,12 +185,8 @@ impl Received {
 
     pub fn known(&self, id: MsgId) -> Known {
         match (self.find(id), self.messages.front(), self.messages.back()) {
-            (Ok(at), ..) => Known::Received {
-                needs_ack: self.messages[at].1 & 1 == 1,
-            },
-            (_, Some((oldest, _)), Some((newest, _))) if (*oldest..=*newest).contains(&id) => {
-                Known::NotReceived
-            }
+            (Ok(at), ..) => Known::Received { needs_ack: self.messages[at].1 & 1 == 1 },
+            (_, Some((oldest, _)), Some((newest, _))) if (*oldest..=*newest).contains(&id) => Known::NotReceived,
             (_, _, Some((newest, _))) if id > *newest => Known::NotYetReceived,
             _ => Known::Unknowable,
         }

@@ -19,6 +19,7 @@ use std::time::Duration;
 mod calls;
 pub mod engine;
 mod event;
+pub mod exchange;
 pub mod framing;
 mod gzip;
 mod handle;
@@ -69,10 +70,7 @@ impl std::ops::Add<Duration> for Time {
     type Output = Time;
 
     fn add(self, by: Duration) -> Time {
-        Time {
-            mono: self.mono + by,
-            unix: self.unix + by,
-        }
+        Time { mono: self.mono + by, unix: self.unix + by }
     }
 }
 

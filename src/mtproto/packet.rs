@@ -21,9 +21,7 @@ pub(super) struct Message {
 impl Message {
     /// The id of the TL object in the body; 0, which is none, if there are no four bytes.
     pub fn constructor(&self) -> u32 {
-        self.body
-            .first_chunk::<4>()
-            .map_or(0, |id| u32::from_le_bytes(*id))
+        self.body.first_chunk::<4>().map_or(0, |id| u32::from_le_bytes(*id))
     }
 
     /// Content-related: to be acknowledged.
@@ -65,13 +63,6 @@ pub fn open(key: &AuthKey, from: Side, mut packet: BytesMut) -> Result<Opened, P
     let id = MsgId(header.get_i64_le());
     let seqno = header.get_i32_le();
     let length = header.get_u32_le() as usize;
-    let body = packet
-        .freeze()
-        .slice(PACKET_HEADER + MIN_PLAINTEXT..)
-        .split_to(length);
-    Ok(Opened {
-        salt,
-        session_id,
-        message: Message { id, seqno, body },
-    })
+    let body = packet.freeze().slice(PACKET_HEADER + MIN_PLAINTEXT..).split_to(length);
+    Ok(Opened { salt, session_id, message: Message { id, seqno, body } })
 }

@@ -58,10 +58,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Of a whole boxed object.
     pub fn of(name: &'static str, body: &'a [u8]) -> Fields<'a> {
-        Fields {
-            name,
-            rest: body.get(4..).unwrap_or_default(),
-        }
+        Fields { name, rest: body.get(4..).unwrap_or_default() }
     }
 
     pub fn int(&mut self) -> Result<i32, DecodeError> {
@@ -105,11 +102,7 @@ impl<'a> Fields<'a> {
     }
 
     fn need(&self, bytes: usize) -> Result<(), DecodeError> {
-        if self.rest.len() < bytes {
-            Err(DecodeError(self.name))
-        } else {
-            Ok(())
-        }
+        if self.rest.len() < bytes { Err(DecodeError(self.name)) } else { Ok(()) }
     }
 }
 
@@ -136,9 +129,7 @@ impl Writer {
     pub fn longs(self, longs: &[i64]) -> Writer {
         debug_assert!(longs.len() <= MAX_IDS);
         let mut out = self.int(VECTOR as i32).int(longs.len() as i32);
-        longs
-            .iter()
-            .for_each(|long| out.0.extend_from_slice(&long.to_le_bytes()));
+        longs.iter().for_each(|long| out.0.extend_from_slice(&long.to_le_bytes()));
         out
     }
 
@@ -146,9 +137,7 @@ impl Writer {
         let length = (bytes.len() as u32).to_le_bytes();
         match bytes.len() {
             0..254 => self.0.push(length[0]),
-            _ => self
-                .0
-                .extend_from_slice(&[254, length[0], length[1], length[2]]),
+            _ => self.0.extend_from_slice(&[254, length[0], length[1], length[2]]),
         }
         self.0.extend_from_slice(bytes);
         self.0.resize(self.0.len().next_multiple_of(4), 0);

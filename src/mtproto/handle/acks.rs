@@ -40,12 +40,7 @@ impl Acks {
         let ids = std::mem::replace(&mut self.waiting, more);
         self.settle_due();
         let body = Writer::new(MSGS_ACK).longs(&ids).done();
-        Some(Outgoing {
-            body,
-            content: false,
-            what: What::Service,
-            id,
-        })
+        Some(Outgoing { body, content: false, what: What::Service, id })
     }
 
     /// An answer says it already.
@@ -65,9 +60,7 @@ impl Engine {
     /// The message will be acknowledged with the next packet, or after the ack delay.
     pub(super) fn acknowledge(&mut self, id: MsgId, now: Time) {
         self.acks.waiting.push(id.0);
-        self.acks
-            .due
-            .get_or_insert(now.mono + self.timing.ack_delay);
+        self.acks.due.get_or_insert(now.mono + self.timing.ack_delay);
     }
 
     /// The peer has these messages: a server need not keep them any longer.

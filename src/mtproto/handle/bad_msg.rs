@@ -9,16 +9,8 @@ use super::super::{Event, LostReason, MsgId, PacketError, Time};
 
 impl Engine {
     /// Server: tells the client that its message was ignored, and why.
-    pub(super) fn refuse(
-        &mut self,
-        message: &Message,
-        code: i32,
-        error: PacketError,
-    ) -> Result<(), PacketError> {
-        let notification = Writer::new(BAD_MSG_NOTIFICATION)
-            .long(message.id.0)
-            .int(message.seqno)
-            .int(code);
+    pub(super) fn refuse(&mut self, message: &Message, code: i32, error: PacketError) -> Result<(), PacketError> {
+        let notification = Writer::new(BAD_MSG_NOTIFICATION).long(message.id.0).int(message.seqno).int(code);
         self.send_service(notification.done());
         Err(error)
     }
@@ -26,11 +18,7 @@ impl Engine {
     /// Server: tells the client the salt to use.
     pub(super) fn refuse_salt(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let salt = self.server_salt(now);
-        let notification = Writer::new(BAD_SERVER_SALT)
-            .long(message.id.0)
-            .int(message.seqno)
-            .int(48)
-            .long(salt);
+        let notification = Writer::new(BAD_SERVER_SALT).long(message.id.0).int(message.seqno).int(48).long(salt);
         self.send_service(notification.done());
         Err(PacketError::WrongSalt { msg_id: message.id })
     }
@@ -46,14 +34,7 @@ impl Engine {
         };
         match parity.and_then(|()| self.received.check_seqno(message.id, message.seqno)) {
             Ok(()) => Ok(()),
-            Err(code) => self.refuse(
-                message,
-                code,
-                PacketError::SeqNo {
-                    msg_id: message.id,
-                    code,
-                },
-            ),
+            Err(code) => self.refuse(message, code, PacketError::SeqNo { msg_id: message.id, code }),
         }
     }
 
@@ -66,11 +47,7 @@ impl Engine {
             && matches!(fields.int(), Ok(16 | 17))
     }
 
-    pub(super) fn handle_bad_msg(
-        &mut self,
-        message: &Message,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_bad_msg(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let mut fields = Fields::of("bad_msg_notification", &message.body);
         let (bad, _seqno, code) = (MsgId(fields.long()?), fields.int()?, fields.int()?);
         // "The client must check that it has, in fact, recently sent a message with the specified msg_id."
@@ -82,9 +59,7 @@ impl Engine {
             16 | 17 => self.set_clock(message.id, now),
             // "It cannot be verified whether the server has received a message with this msg_id or not."
             20 => {
-                calls
-                    .into_iter()
-                    .for_each(|call| self.lose(call, LostReason::Forgotten));
+                calls.into_iter().for_each(|call| self.lose(call, LostReason::Forgotten));
                 return Ok(());
             }
             // The server has seen higher seqnos than ours in this session.
@@ -95,35 +70,20 @@ impl Engine {
         }
         // What is right but for its time or its place is right when it is sent again.
         if matches!(code, 16 | 17 | 32 | 33) {
-            service
-                .into_iter()
-                .rev()
-                .for_each(|message| self.outbox.push_front(message));
+            service.into_iter().rev().for_each(|message| self.outbox.push_front(message));
         }
         self.send_refused_again(calls, code);
         Ok(())
     }
 
-    pub(super) fn handle_bad_salt(
-        &mut self,
-        message: &Message,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_bad_salt(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let mut fields = Fields::of("bad_server_salt", &message.body);
-        let (bad, _seqno, code, salt) = (
-            MsgId(fields.long()?),
-            fields.int()?,
-            fields.int()?,
-            fields.long()?,
-        );
+        let (bad, _seqno, code, salt) = (MsgId(fields.long()?), fields.int()?, fields.int()?, fields.long()?);
         let Some((calls, service)) = self.calls.take_refused(bad) else {
             return Ok(());
         };
         self.adopt_salt(salt, now);
-        service
-            .into_iter()
-            .rev()
-            .for_each(|message| self.outbox.push_front(message));
+        service.into_iter().rev().for_each(|message| self.outbox.push_front(message));
         self.send_refused_again(calls, code);
         Ok(())
     }
@@ -136,8 +96,7 @@ impl Engine {
         self.ids.rewind(self.clock.unix(now));
         self.outbox.forget_newest();
         if before != self.clock.offset_seconds() {
-            self.events
-                .push_back(Event::TimeOffsetChanged(self.clock.offset_seconds()));
+            self.events.push_back(Event::TimeOffsetChanged(self.clock.offset_seconds()));
         }
     }
 }

@@ -27,10 +27,7 @@ impl Engine {
             Err(error) if self.side == Side::Server => return self.refuse(&container, 64, error),
             Err(error) => return Err(error),
         };
-        let within = Within {
-            container: true,
-            ..within
-        };
+        let within = Within { container: true, ..within };
         let mut result = Ok(());
         for message in messages {
             result = result.and(self.handle_contained(message, within, now));
@@ -39,12 +36,7 @@ impl Engine {
     }
 
     /// A message of a container may be older than the time window: that is how old ones are sent again.
-    fn handle_contained(
-        &mut self,
-        message: Message,
-        within: Within,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    fn handle_contained(&mut self, message: Message, within: Within, now: Time) -> Result<(), PacketError> {
         match self.side {
             Side::Client => {
                 if !message.id.is_from_server() {
@@ -67,12 +59,7 @@ impl Engine {
 
     /// `msg_copy#e06046b2 orig_message:Message = MessageCopy`: "not used", says the documentation; a copy of what was
     /// received already is ignored. <https://core.telegram.org/mtproto/service_messages#message-copies>
-    pub(super) fn handle_copy(
-        &mut self,
-        copy: Message,
-        within: Within,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_copy(&mut self, copy: Message, within: Within, now: Time) -> Result<(), PacketError> {
         if within.container || within.gzip {
             return Err(PacketError::NestedContainer);
         }
@@ -83,14 +70,7 @@ impl Engine {
             return Err(PacketError::NestedContainer);
         }
         self.settle(&copy, now);
-        self.handle_contained(
-            original,
-            Within {
-                container: true,
-                ..within
-            },
-            now,
-        )
+        self.handle_contained(original, Within { container: true, ..within }, now)
     }
 }
 
@@ -130,15 +110,7 @@ fn take_message(rest: &mut Bytes) -> Option<Message> {
     if rest.len() < 16 {
         return None;
     }
-    let (id, seqno, length) = (
-        MsgId(rest.get_i64_le()),
-        rest.get_i32_le(),
-        rest.get_u32_le() as usize,
-    );
+    let (id, seqno, length) = (MsgId(rest.get_i64_le()), rest.get_i32_le(), rest.get_u32_le() as usize);
     let whole = length.is_multiple_of(4) && length <= rest.len();
-    whole.then(|| Message {
-        id,
-        seqno,
-        body: rest.split_to(length),
-    })
+    whole.then(|| Message { id, seqno, body: rest.split_to(length) })
 }

@@ -38,8 +38,7 @@ impl Engine {
                 }
             }
         }
-        self.received
-            .insert(opened.message.id, opened.message.seqno);
+        self.received.insert(opened.message.id, opened.message.seqno);
         self.handle_message(opened.message, Within::default(), now)
     }
 
@@ -79,11 +78,7 @@ impl Engine {
         }
         let server_time = self.clock.unix(now);
         if let Err(error) = check_window(message.id, server_time) {
-            let code = if matches!(error, PacketError::TooOld(_)) {
-                16
-            } else {
-                17
-            };
+            let code = if matches!(error, PacketError::TooOld(_)) { 16 } else { 17 };
             return self.refuse(message, code, error);
         }
         // https://core.telegram.org/mtproto/description#server-salt
@@ -95,12 +90,7 @@ impl Engine {
     }
 
     /// The index: one message of the peer, new and in order.
-    fn handle_message(
-        &mut self,
-        message: Message,
-        within: Within,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    fn handle_message(&mut self, message: Message, within: Within, now: Time) -> Result<(), PacketError> {
         match message.constructor() {
             MSG_CONTAINER => return self.handle_container(message, within, now),
             GZIP_PACKED => return self.handle_packed(message, within, now),
@@ -122,18 +112,14 @@ impl Engine {
             (MSGS_ALL_INFO, Side::Client) => self.handle_all_info(&message),
             (MSG_DETAILED_INFO, Side::Client) => self.handle_detailed_info(&message, now),
             (MSG_NEW_DETAILED_INFO, Side::Client) => self.handle_new_detailed_info(&message, now),
-            (DESTROY_SESSION_OK | DESTROY_SESSION_NONE, Side::Client) => {
-                self.handle_session_destroyed(&message)
-            }
+            (DESTROY_SESSION_OK | DESTROY_SESSION_NONE, Side::Client) => self.handle_session_destroyed(&message),
             (DESTROY_AUTH_KEY_OK | DESTROY_AUTH_KEY_NONE | DESTROY_AUTH_KEY_FAIL, Side::Client) => {
                 self.handle_auth_key_destroyed(&message)
             }
             (_, Side::Client) => self.handle_update(message),
 
             (PING, Side::Server) => self.handle_ping(&message),
-            (PING_DELAY_DISCONNECT, Side::Server) => {
-                self.handle_ping_delay_disconnect(&message, now)
-            }
+            (PING_DELAY_DISCONNECT, Side::Server) => self.handle_ping_delay_disconnect(&message, now),
             (RPC_DROP_ANSWER, Side::Server) => self.handle_drop_answer(&message),
             (GET_FUTURE_SALTS, Side::Server) => self.handle_get_future_salts(&message, now),
             (DESTROY_SESSION, Side::Server) => self.handle_destroy_session(&message),
@@ -141,10 +127,7 @@ impl Engine {
             // Long polling over HTTP; on a stream there is nothing to wait for.
             (HTTP_WAIT, Side::Server) => Ok(()),
             // A server keeps its messages until they are acknowledged, and asks for nothing else about them.
-            (
-                MSGS_STATE_INFO | MSGS_ALL_INFO | MSG_DETAILED_INFO | MSG_NEW_DETAILED_INFO,
-                Side::Server,
-            ) => Ok(()),
+            (MSGS_STATE_INFO | MSGS_ALL_INFO | MSG_DETAILED_INFO | MSG_NEW_DETAILED_INFO, Side::Server) => Ok(()),
             (_, Side::Server) => self.handle_query(message),
         }
     }

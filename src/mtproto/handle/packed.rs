@@ -10,27 +10,12 @@ use super::super::{PacketError, Time};
 use super::Within;
 
 impl Engine {
-    pub(super) fn handle_packed(
-        &mut self,
-        message: Message,
-        within: Within,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_packed(&mut self, message: Message, within: Within, now: Time) -> Result<(), PacketError> {
         if within.gzip {
             return Err(InflateError::Nested.into());
         }
-        let message = Message {
-            body: unpacked(message.body)?,
-            ..message
-        };
-        self.handle_message(
-            message,
-            Within {
-                gzip: true,
-                ..within
-            },
-            now,
-        )
+        let message = Message { body: unpacked(message.body)?, ..message };
+        self.handle_message(message, Within { gzip: true, ..within }, now)
     }
 }
 

@@ -34,14 +34,7 @@ impl Liveness {
     /// A new connection; what was asked on an old one is forgotten.
     pub fn new(now: Duration, timing: &Timing) -> Liveness {
         let next_ping = now + timing.ping_interval;
-        Liveness {
-            heard: now,
-            waiting_since: None,
-            ping: None,
-            next_ping,
-            told: false,
-            disconnect: None,
-        }
+        Liveness { heard: now, waiting_since: None, ping: None, next_ping, told: false, disconnect: None }
     }
 
     pub fn heard(&mut self, now: Duration) {
@@ -117,19 +110,12 @@ impl Engine {
     pub fn ping(&mut self, now: Time) -> i64 {
         let ping_id = self.random.i64();
         let ping = match self.timing.disconnect_delay {
-            Some(delay) => Writer::new(PING_DELAY_DISCONNECT)
-                .long(ping_id)
-                .int(delay.as_secs() as i32),
+            Some(delay) => Writer::new(PING_DELAY_DISCONNECT).long(ping_id).int(delay.as_secs() as i32),
             None => Writer::new(PING).long(ping_id),
         };
         // "These messages do not require acknowledgments."
         let id = Id::New(IdKind::FromClient);
-        self.outbox.push(Outgoing {
-            body: ping.done(),
-            content: false,
-            what: What::Momentary,
-            id,
-        });
+        self.outbox.push(Outgoing { body: ping.done(), content: false, what: What::Momentary, id });
         // Asking again gives nobody more time to answer.
         let sent = self.liveness.ping.take().and_then(|ping| ping.sent);
         self.liveness.ping = Some(Ping { id: ping_id, sent });
@@ -156,11 +142,7 @@ impl Engine {
     /// "Works like ping. In addition, after this is received, the server starts a timer which will close the current
     /// connection disconnect_delay seconds later unless it receives a new message of the same type."
     /// <https://core.telegram.org/mtproto/service_messages#deferred-connection-closure--ping>
-    pub(super) fn handle_ping_delay_disconnect(
-        &mut self,
-        message: &Message,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_ping_delay_disconnect(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let mut fields = Fields::of("ping_delay_disconnect", &message.body);
         let (ping_id, delay) = (fields.long()?, fields.int()?);
         self.liveness.disconnect = Some(now.mono + Duration::from_secs(delay.max(0) as u64));

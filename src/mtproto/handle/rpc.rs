@@ -20,11 +20,10 @@ impl Engine {
             return Ok(());
         };
         let to = call.handle;
-        let result =
-            unpacked(message.body.slice(12..)).and_then(|object| match object.first_chunk::<4>() {
-                Some(id) if u32::from_le_bytes(*id) == RPC_ERROR => rpc_error(&object).map(Err),
-                _ => Ok(Ok(object)),
-            });
+        let result = unpacked(message.body.slice(12..)).and_then(|object| match object.first_chunk::<4>() {
+            Some(id) if u32::from_le_bytes(*id) == RPC_ERROR => rpc_error(&object).map(Err),
+            _ => Ok(Ok(object)),
+        });
         match result {
             Ok(result) => self.events.push_back(Event::Reply { to, result }),
             Err(error) => {
@@ -39,10 +38,7 @@ impl Engine {
     /// Server: everything that is no service message is a query.
     pub(super) fn handle_query(&mut self, message: Message) -> Result<(), PacketError> {
         self.running.insert(message.id);
-        self.events.push_back(Event::Query {
-            msg_id: message.id,
-            body: message.body,
-        });
+        self.events.push_back(Event::Query { msg_id: message.id, body: message.body });
         Ok(())
     }
 
@@ -56,11 +52,7 @@ impl Engine {
     /// sent again; otherwise the client learns that the message has come.
     ///
     /// <https://core.telegram.org/mtproto/service_messages_about_messages#extended-voluntary-communication-of-status-of-one-message>
-    pub(super) fn check_new_from_client(
-        &mut self,
-        message: &Message,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn check_new_from_client(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let Err(error) = self.received.check_new(message.id) else {
             return Ok(());
         };
@@ -89,12 +81,7 @@ impl Engine {
         result.extend_from_slice(&to.0.to_le_bytes());
         result.extend_from_slice(object);
         let what = What::ToClient { answers: Some(to) };
-        self.outbox.push(Outgoing {
-            body: result.into(),
-            content: true,
-            what,
-            id: Id::New(IdKind::Response),
-        });
+        self.outbox.push(Outgoing { body: result.into(), content: true, what, id: Id::New(IdKind::Response) });
     }
 
     /// Client: tells the server that nobody waits for this answer any more.
@@ -103,12 +90,7 @@ impl Engine {
     pub(in crate::mtproto) fn drop_answer(&mut self, wire: MsgId) {
         let body = Writer::new(RPC_DROP_ANSWER).long(wire.0).done();
         let id = Id::New(IdKind::FromClient);
-        self.outbox.push(Outgoing {
-            body,
-            content: true,
-            what: What::Service,
-            id,
-        });
+        self.outbox.push(Outgoing { body, content: true, what: What::Service, id });
     }
 
     pub(super) fn handle_drop_answer(&mut self, message: &Message) -> Result<(), PacketError> {
@@ -117,10 +99,7 @@ impl Engine {
             self.events.push_back(Event::QueryDropped { msg_id: query });
             Writer::new(RPC_ANSWER_DROPPED_RUNNING)
         } else if let Some((id, sent)) = self.take_answer_to(query) {
-            Writer::new(RPC_ANSWER_DROPPED)
-                .long(id.0)
-                .int(sent.seqno)
-                .int(sent.body.len() as i32)
+            Writer::new(RPC_ANSWER_DROPPED).long(id.0).int(sent.seqno).int(sent.body.len() as i32)
         } else {
             Writer::new(RPC_ANSWER_UNKNOWN)
         };
@@ -138,8 +117,5 @@ impl Engine {
 fn rpc_error(object: &Bytes) -> Result<RpcError, PacketError> {
     let mut fields = Fields::of("rpc_error", object);
     let (code, message) = (fields.int()?, fields.bytes()?);
-    Ok(RpcError {
-        code,
-        message: String::from_utf8_lossy(message.chunk()).into_owned(),
-    })
+    Ok(RpcError { code, message: String::from_utf8_lossy(message.chunk()).into_owned() })
 }

@@ -25,10 +25,7 @@ const ANSWERED: u8 = 64;
 
 impl Engine {
     pub(super) fn handle_state_request(&mut self, message: &Message) -> Result<(), PacketError> {
-        let ids: Vec<MsgId> = Fields::of("msgs_state_req", &message.body)
-            .longs()?
-            .map(MsgId)
-            .collect();
+        let ids: Vec<MsgId> = Fields::of("msgs_state_req", &message.body).longs()?.map(MsgId).collect();
         self.tell_states(message.id, &ids);
         // "It is an acknowledgment of the relevant msgs_state_req, in and of itself."
         Ok(())
@@ -36,12 +33,7 @@ impl Engine {
 
     fn tell_states(&mut self, request: MsgId, ids: &[MsgId]) {
         let info: Vec<u8> = ids.iter().map(|id| self.state_of(*id)).collect();
-        self.send_service(
-            Writer::new(MSGS_STATE_INFO)
-                .long(request.0)
-                .bytes(&info)
-                .done(),
-        );
+        self.send_service(Writer::new(MSGS_STATE_INFO).long(request.0).bytes(&info).done());
     }
 
     fn state_of(&self, id: MsgId) -> u8 {
@@ -50,12 +42,8 @@ impl Engine {
             Known::NotReceived => NOT_RECEIVED,
             Known::NotYetReceived => NOT_YET_RECEIVED,
             Known::Received { needs_ack: false } => RECEIVED | NO_ACK_NEEDED,
-            Known::Received { needs_ack: true } if self.running.contains(&id) => {
-                RECEIVED | PROCESSED
-            }
-            Known::Received { needs_ack: true } if self.kept.answer_to(id).is_some() => {
-                RECEIVED | PROCESSED | ANSWERED
-            }
+            Known::Received { needs_ack: true } if self.running.contains(&id) => RECEIVED | PROCESSED,
+            Known::Received { needs_ack: true } if self.kept.answer_to(id).is_some() => RECEIVED | PROCESSED | ANSWERED,
             Known::Received { needs_ack: true } => RECEIVED,
         }
     }
@@ -99,11 +87,7 @@ impl Engine {
 
     /// "Normally used by the server to respond to the receipt of a duplicate msg_id, especially if a response to the
     /// message has already been generated and the response is large."
-    pub(super) fn handle_detailed_info(
-        &mut self,
-        message: &Message,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_detailed_info(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let mut fields = Fields::of("msg_detailed_info", &message.body);
         let (query, answer) = (MsgId(fields.long()?), MsgId(fields.long()?));
         self.want(answer, self.calls.contains(query), now);
@@ -111,11 +95,7 @@ impl Engine {
     }
 
     /// The same for messages that the server "created not in response to an RPC query".
-    pub(super) fn handle_new_detailed_info(
-        &mut self,
-        message: &Message,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_new_detailed_info(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let answer = MsgId(Fields::of("msg_new_detailed_info", &message.body).long()?);
         self.want(answer, true, now);
         Ok(())
@@ -126,12 +106,7 @@ impl Engine {
         if wanted && self.received.check_new(id).is_ok() {
             let body = Writer::new(MSG_RESEND_REQ).longs(&[id.0]).done();
             let kind = self.response_id();
-            self.outbox.push(Outgoing {
-                body,
-                content: true,
-                what: What::Service,
-                id: kind,
-            });
+            self.outbox.push(Outgoing { body, content: true, what: What::Service, id: kind });
         } else {
             self.acknowledge(id, now);
         }
@@ -140,25 +115,12 @@ impl Engine {
     /// "The remote party immediately responds by re-sending the requested messages."
     /// <https://core.telegram.org/mtproto/service_messages_about_messages#explicit-request-to-re-send-messages>
     pub(super) fn handle_resend_request(&mut self, message: &Message) -> Result<(), PacketError> {
-        let wanted: Vec<MsgId> = Fields::of("msg_resend_req", &message.body)
-            .longs()?
-            .map(MsgId)
-            .collect();
+        let wanted: Vec<MsgId> = Fields::of("msg_resend_req", &message.body).longs()?.map(MsgId).collect();
         let of_answers = message.constructor() == MSG_RESEND_ANS_REQ;
         let mut all = true;
         for &id in &wanted {
-            let id = if of_answers {
-                self.kept.answer_to(id).unwrap_or_default()
-            } else {
-                id
-            };
-            match self
-                .kept
-                .messages
-                .get(&id)
-                .map(|sent| sent.again(id))
-                .or_else(|| self.calls.again(id))
-            {
+            let id = if of_answers { self.kept.answer_to(id).unwrap_or_default() } else { id };
+            match self.kept.messages.get(&id).map(|sent| sent.again(id)).or_else(|| self.calls.again(id)) {
                 Some(again) => self.outbox.push(again),
                 None => all = false,
             }

@@ -21,10 +21,7 @@ pub fn auth_key() -> AuthKey {
 }
 
 pub fn start() -> Time {
-    Time {
-        mono: Duration::from_secs(1000),
-        unix: Duration::new(1_750_000_000, 250_000_000),
-    }
+    Time { mono: Duration::from_secs(1000), unix: Duration::new(1_750_000_000, 250_000_000) }
 }
 
 pub fn seconds(seconds: u64) -> Duration {
@@ -58,15 +55,7 @@ pub struct Forged {
 impl Forged {
     pub fn new(id: MsgId, seqno: i32, body: impl AsRef<[u8]>) -> Forged {
         let body = body.as_ref().to_vec();
-        Forged {
-            salt: SALT,
-            session: SESSION,
-            id,
-            seqno,
-            body,
-            length: None,
-            padding: None,
-        }
+        Forged { salt: SALT, session: SESSION, id, seqno, body, length: None, padding: None }
     }
 
     pub fn packet(&self, from: Side) -> BytesMut {
@@ -86,12 +75,7 @@ impl Forged {
             packet.put_bytes(0, padding);
             seal_as_it_is(direction, &mut packet);
         } else {
-            encrypt_message(
-                &auth_key(),
-                direction,
-                &mut packet,
-                &mut SeededRandom::new(1),
-            );
+            encrypt_message(&auth_key(), direction, &mut packet, &mut SeededRandom::new(1));
         }
         packet
     }
@@ -112,11 +96,7 @@ fn seal_as_it_is(direction: Direction, packet: &mut BytesMut) {
     let b = sha256(&[&key.as_bytes()[40 + x..76 + x], msg_key]);
     let aes_key: Vec<u8> = [&a[..8], &b[8..24], &a[24..]].concat();
     let aes_iv: Vec<u8> = [&b[..8], &a[8..24], &b[24..]].concat();
-    ige_encrypt(
-        &aes_key.try_into().unwrap(),
-        &aes_iv.try_into().unwrap(),
-        data,
-    );
+    ige_encrypt(&aes_key.try_into().unwrap(), &aes_iv.try_into().unwrap(), data);
     header[..8].copy_from_slice(&key.id_bytes());
     header[8..].copy_from_slice(msg_key);
 }
@@ -196,10 +176,7 @@ impl Pair {
 
     pub fn server_now(&self) -> Time {
         let unix = self.now.unix.as_secs_f64() + self.server_ahead as f64;
-        Time {
-            mono: self.now.mono,
-            unix: Duration::from_secs_f64(unix),
-        }
+        Time { mono: self.now.mono, unix: Duration::from_secs_f64(unix) }
     }
 
     pub fn wait(&mut self, duration: Duration) {
@@ -263,9 +240,7 @@ impl Pair {
     pub fn call(&mut self) {
         let call = self.send();
         self.settle();
-        let [query] = self.queries()[..] else {
-            panic!("one query should have come")
-        };
+        let [query] = self.queries()[..] else { panic!("one query should have come") };
         self.reply(query);
         self.settle();
         assert!(self.client_events().contains(&answer(call)));
@@ -306,8 +281,5 @@ impl Pair {
 
 /// The event of a call's answer.
 pub fn answer(call: MsgId) -> Event {
-    Event::Reply {
-        to: call,
-        result: Ok(RESULT.into()),
-    }
+    Event::Reply { to: call, result: Ok(RESULT.into()) }
 }
