@@ -6,8 +6,13 @@ use bytes::Bytes;
 
 use super::engine::Engine;
 use super::outbox::{Id, Outgoing, Ready, What};
-use super::service::*;
+use super::packet::body;
 use super::{Event, LostReason, MsgId, Side, Time};
+use crate::tl::types;
+
+/// The most ids that one service message names.
+/// <https://core.telegram.org/mtproto/service_messages_about_messages>
+pub(super) const MAX_IDS: usize = 8192;
 
 /// How often a call may be refused before it is given up.
 const MAX_REFUSALS: u8 = 5;
@@ -175,7 +180,7 @@ impl Engine {
         about.sort_unstable();
         for about in about.chunks(MAX_IDS).rev() {
             let ids: Vec<i64> = about.iter().map(|id| id.0).collect();
-            let body = Writer::new(MSGS_STATE_REQ).longs(&ids).done();
+            let body = body(types::MsgsStateReq { msg_ids: ids[..].into() });
             let id = self.response_id();
             let what = What::StateReq(about.to_vec());
             self.outbox.push_front(Outgoing { body, content: true, what, id });

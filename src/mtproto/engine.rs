@@ -16,9 +16,11 @@ use super::handle::salts::{FutureSalt, Salts};
 use super::handle::session::ServerSession;
 use super::ids::{IdKind, MsgIds, Received, SeqNos, ServerClock};
 use super::outbox::{Id, Outbox, Outgoing, What};
-use super::service::*;
+use super::packet::body;
 use super::{Event, MsgId, Opened, PacketError, Side, Time, open};
 use crate::crypto::{AuthKey, Random};
+use crate::tl::envelope::GzipPacked;
+use crate::tl::types;
 
 /// What an engine begins with.
 #[derive(Clone, Debug)]
@@ -112,7 +114,7 @@ impl Engine {
         Engine {
             side,
             session_id: config.session_id,
-            clock: ServerClock::new(config.time_offset),
+            clock: ServerClock::new(config.time_offset, now),
             salts: Salts::new(config.server_salt, config.future_salts),
             ids: MsgIds::default(),
             seqnos: SeqNos::default(),
@@ -177,7 +179,7 @@ impl Engine {
     pub fn reply_error(&mut self, to: MsgId, code: i32, message: &str, _now: Time) {
         debug_assert_eq!(self.side, Side::Server);
         if self.running.remove(&to) {
-            self.answer(to, &Writer::new(RPC_ERROR).int(code).bytes(message.as_bytes()).done());
+            self.answer(to, &body(types::RpcError { error_code: code, error_message: message }));
         }
     }
 
@@ -281,7 +283,11 @@ impl Engine {
             return body;
         }
         match deflate(&body) {
-            Some(packed) => Writer::new(GZIP_PACKED).bytes(&packed).done(),
+            Some(packed_data) => {
+                let mut out = Vec::with_capacity(packed_data.len() + 12);
+                GzipPacked { packed_data: &packed_data }.write(&mut out);
+                out.into()
+            }
             None => body,
         }
     }

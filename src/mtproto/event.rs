@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::MsgId;
 use super::gzip::InflateError;
-use super::service::DecodeError;
 use crate::crypto::DecryptError;
+use crate::tl::DecodeError;
 
 /// Something that an engine's owner has to know or do.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +100,7 @@ pub enum PacketError {
     #[error("message {msg_id} has a seqno that does not fit (code {code})")]
     SeqNo { msg_id: MsgId, code: i32 },
     #[error("a container that says it has {0} messages; at most 1020 are allowed")]
-    ContainerCount(u32),
+    ContainerCount(usize),
     #[error("a container that is shorter than its messages say, or longer")]
     ContainerLength,
     #[error("message {0} is not older than its container")]
@@ -109,6 +109,8 @@ pub enum PacketError {
     NestedContainer,
     #[error(transparent)]
     Inflate(#[from] InflateError),
+    #[error("a service message that names {0} messages; at most 8192 are allowed")]
+    TooManyIds(usize),
     #[error("a malformed service message: {0}")]
     Malformed(#[from] DecodeError),
 }
@@ -125,6 +127,7 @@ impl PacketError {
             | PacketError::ContainerLength
             | PacketError::NestedContainer
             | PacketError::Inflate(_)
+            | PacketError::TooManyIds(_)
             | PacketError::Malformed(_) => true,
             PacketError::WrongSession { .. }
             | PacketError::MsgIdParity(_)

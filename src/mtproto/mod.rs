@@ -26,7 +26,6 @@ mod handle;
 mod ids;
 mod outbox;
 pub mod packet;
-mod service;
 #[cfg(test)]
 mod tests;
 
@@ -36,7 +35,6 @@ pub use framing::{Frame, FrameError, Framing, Transport};
 pub use gzip::InflateError;
 pub use handle::salts::FutureSalt;
 pub use packet::{Opened, auth_key_id, open};
-pub use service::DecodeError;
 
 /// Which end of a connection a value plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,9 +6,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::engine::Engine;
 use super::ids::IdKind;
-use super::service::MSG_CONTAINER;
 use super::{MsgId, Side, Time};
 use crate::crypto::{Direction, PACKET_HEADER, encrypt_message};
+use crate::tl::envelope::MsgContainer;
 
 /// <https://core.telegram.org/mtproto/service_messages#simple-container>
 pub(super) const MAX_MESSAGES: usize = 1020;
@@ -147,7 +147,7 @@ impl Engine {
         self.outbox.newest = id;
         let mut packet = self.packet(length, now);
         put_header(&mut packet, id, seqno, length);
-        packet.put_u32_le(MSG_CONTAINER);
+        packet.put_u32_le(MsgContainer::ID);
         packet.put_u32_le(count as u32);
         for ready in &ready {
             put_message(&mut packet, ready);

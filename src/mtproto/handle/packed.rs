@@ -5,9 +5,10 @@ use bytes::Bytes;
 use super::super::engine::Engine;
 use super::super::gzip::{InflateError, inflate};
 use super::super::packet::Message;
-use super::super::service::*;
 use super::super::{PacketError, Time};
 use super::Within;
+use crate::tl::Reader;
+use crate::tl::envelope::GzipPacked;
 
 impl Engine {
     pub(super) fn handle_packed(&mut self, message: Message, within: Within, now: Time) -> Result<(), PacketError> {
@@ -22,7 +23,7 @@ impl Engine {
 /// An object without its `gzip_packed`, if it has one.
 pub(super) fn unpacked(object: Bytes) -> Result<Bytes, PacketError> {
     match object.first_chunk::<4>().map(|id| u32::from_le_bytes(*id)) {
-        Some(GZIP_PACKED) => Ok(inflate(Fields::of("gzip_packed", &object).bytes()?)?),
+        Some(GzipPacked::ID) => Ok(inflate(GzipPacked::read(&mut Reader::new(&object[4..]))?.packed_data)?),
         _ => Ok(object),
     }
 }

@@ -3,9 +3,9 @@
 use super::super::calls::Call;
 use super::super::engine::Engine;
 use super::super::outbox::{Outgoing, What};
-use super::super::packet::Message;
-use super::super::service::*;
+use super::super::packet::{Message, body};
 use super::super::{Event, LostReason, MsgId, PacketError, Time};
+use crate::tl::{enums, functions, types};
 
 /// What was said about this session's beginning.
 #[derive(Debug)]
@@ -31,7 +31,11 @@ impl Engine {
         }
         self.session.first = Some(first);
         let salt = self.server_salt(now);
-        let body = Writer::new(NEW_SESSION_CREATED).long(first.0).long(self.session.unique_id).long(salt).done();
+        let body = body(types::NewSessionCreated {
+            first_msg_id: first.0,
+            unique_id: self.session.unique_id,
+            server_salt: salt,
+        });
         // "This notification must be acknowledged by the client."
         let id = self.response_id();
         self.outbox.push(Outgoing { body, content: true, what: What::ToClient { answers: None }, id });
@@ -39,9 +43,9 @@ impl Engine {
 
     /// Client: "all messages with msg_id lower than first_msg_id" are unknown to the server's session.
     pub(super) fn handle_new_session(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
-        let mut fields = Fields::of("new_session_created", &message.body);
-        let (first_msg_id, unique_id, salt) = (MsgId(fields.long()?), fields.long()?, fields.long()?);
-        self.adopt_salt(salt, now);
+        let types::NewSessionCreated { first_msg_id, unique_id, server_salt } = message.read()?;
+        let first_msg_id = MsgId(first_msg_id);
+        self.adopt_salt(server_salt, now);
         let older: Vec<Call> = self.calls.take_older(first_msg_id);
         // On the first connection of a session there was no other server session that could have done them. Later
         // there may have been one, which is forgotten with what it did: only the owner knows what may be done twice.
@@ -59,7 +63,7 @@ impl Engine {
     /// Client: lets the server forget another session of this auth key; the answer is [`Event::SessionDestroyed`].
     /// <https://core.telegram.org/mtproto/service_messages#request-to-destroy-session>
     pub fn destroy_session(&mut self, session_id: i64) {
-        let body = Writer::new(DESTROY_SESSION).long(session_id).done();
+        let body = body(functions::DestroySession { session_id });
         let id = self.response_id();
         self.outbox.push(Outgoing { body, content: true, what: What::Service, id });
     }
@@ -67,25 +71,27 @@ impl Engine {
     /// Client: lets the server forget the auth key; the answer is [`Event::AuthKeyDestroyed`].
     /// <https://core.telegram.org/api/auth#logging-out>
     pub fn destroy_auth_key(&mut self) {
+        let body = body(functions::DestroyAuthKey {});
         let id = self.response_id();
-        let body = Writer::new(DESTROY_AUTH_KEY).done();
         self.outbox.push(Outgoing { body, content: true, what: What::Service, id });
     }
 
     pub(super) fn handle_session_destroyed(&mut self, message: &Message) -> Result<(), PacketError> {
-        let session_id = Fields::of("destroy_session_ok", &message.body).long()?;
-        let existed = message.constructor() == DESTROY_SESSION_OK;
+        let (session_id, existed) = match message.read()? {
+            enums::DestroySessionRes::DestroySessionOk(ok) => (ok.session_id, true),
+            enums::DestroySessionRes::DestroySessionNone(none) => (none.session_id, false),
+        };
         self.events.push_back(Event::SessionDestroyed { session_id, existed });
         Ok(())
     }
 
     pub(super) fn handle_auth_key_destroyed(&mut self, message: &Message) -> Result<(), PacketError> {
-        self.events.push_back(Event::AuthKeyDestroyed(message.constructor() != DESTROY_AUTH_KEY_FAIL));
+        self.events.push_back(Event::AuthKeyDestroyed(message.constructor() != types::DestroyAuthKeyFail::ID));
         Ok(())
     }
 
     pub(super) fn handle_destroy_session(&mut self, message: &Message) -> Result<(), PacketError> {
-        let session_id = Fields::of("destroy_session", &message.body).long()?;
+        let session_id = message.read::<functions::DestroySession>()?.session_id;
         if session_id == self.session_id {
             // A session does not end itself: "the result of this being applied to the current session is undefined".
             self.session_destroyed(session_id, false);
@@ -97,8 +103,10 @@ impl Engine {
 
     /// Server: answers [`Event::DestroySession`].
     pub fn session_destroyed(&mut self, session_id: i64, existed: bool) {
-        let answer = if existed { DESTROY_SESSION_OK } else { DESTROY_SESSION_NONE };
-        self.send_service(Writer::new(answer).long(session_id).done());
+        self.send_service(match existed {
+            true => body(types::DestroySessionOk { session_id }),
+            false => body(types::DestroySessionNone { session_id }),
+        });
     }
 
     pub(super) fn handle_destroy_auth_key(&mut self, message: &Message) -> Result<(), PacketError> {
@@ -108,7 +116,9 @@ impl Engine {
 
     /// Server: answers [`Event::DestroyAuthKey`].
     pub fn auth_key_destroyed(&mut self, done: bool) {
-        let answer = if done { DESTROY_AUTH_KEY_OK } else { DESTROY_AUTH_KEY_FAIL };
-        self.send_service(Writer::new(answer).done());
+        self.send_service(match done {
+            true => body(types::DestroyAuthKeyOk {}),
+            false => body(types::DestroyAuthKeyFail {}),
+        });
     }
 }

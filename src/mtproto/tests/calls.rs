@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::pair::*;
-use crate::mtproto::service::*;
+use super::service::*;
 use crate::mtproto::*;
 
 #[test]
@@ -53,7 +53,9 @@ fn an_update_reaches_the_client() {
 #[test]
 fn what_waits_together_goes_in_one_container() {
     let mut pair = Pair::connected();
-    (0..5).for_each(|_| drop(pair.send()));
+    for _ in 0..5 {
+        pair.send();
+    }
     let packets = pair.client_packets();
     assert_eq!(packets.len(), 1);
     let (id, seqno, body) = opened(Side::Client, &packets[0]);
@@ -67,7 +69,9 @@ fn what_waits_together_goes_in_one_container() {
 #[test]
 fn a_container_has_at_most_1020_messages() {
     let mut pair = Pair::connected();
-    (0..2500).for_each(|_| drop(pair.send()));
+    for _ in 0..2500 {
+        pair.send();
+    }
     let packets = pair.client_packets();
     let counts: Vec<usize> = packets.iter().map(|packet| messages(Side::Client, packet).len()).collect();
     assert_eq!(counts, [1020, 1020, 460]);
@@ -82,7 +86,9 @@ fn a_container_has_at_most_a_mebibyte() {
     let mut large = vec![0; 400_000];
     // As saveFilePart, it is not compressed.
     large[..4].copy_from_slice(&0xb304_a621_u32.to_le_bytes());
-    (0..4).for_each(|_| drop(pair.client.send(large.clone().into(), pair.now)));
+    for _ in 0..4 {
+        pair.client.send(large.clone().into(), pair.now);
+    }
     let packets = pair.client_packets();
     assert_eq!(packets.iter().map(|packet| messages(Side::Client, packet).len()).collect::<Vec<_>>(), [2, 2]);
     packets.iter().for_each(|packet| pair.to_server(packet));

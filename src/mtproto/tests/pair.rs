@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::service::*;
 use crate::crypto::{AuthKey, Direction, PACKET_HEADER, Random, SeededRandom, encrypt_message};
-use crate::mtproto::service::*;
 use crate::mtproto::*;
 
 pub const SESSION: i64 = 0x5e55_1011;
@@ -148,7 +148,7 @@ pub struct Pair {
     pub client: Engine,
     pub server: Engine,
     pub now: Time,
-    /// What the server's clock is ahead of the client's.
+    /// What the server's clock, `now`, is ahead of the client's.
     pub server_ahead: i64,
     /// All that was refused, and by whom.
     pub errors: Vec<(Side, PacketError)>,
@@ -165,6 +165,14 @@ impl Pair {
         }
     }
 
+    /// A pair in which the client's clock is wrong from the beginning.
+    pub fn with_server_ahead(seconds: i64) -> Pair {
+        let mut pair = Pair { server_ahead: seconds, ..Pair::new() };
+        let config = EngineConfig::new(auth_key(), SESSION, SALT, 0);
+        pair.client = Engine::new(Side::Client, config, pair.client_now(), Box::new(SeededRandom::new(1)));
+        pair
+    }
+
     /// A pair whose session has begun, with no packet on its way and no event left.
     pub fn connected() -> Pair {
         let mut pair = Pair::new();
@@ -174,36 +182,37 @@ impl Pair {
         pair
     }
 
-    pub fn server_now(&self) -> Time {
-        let unix = self.now.unix.as_secs_f64() + self.server_ahead as f64;
+    /// What the client's clock shows.
+    pub fn client_now(&self) -> Time {
+        let unix = self.now.unix.as_secs_f64() - self.server_ahead as f64;
         Time { mono: self.now.mono, unix: Duration::from_secs_f64(unix) }
     }
 
     pub fn wait(&mut self, duration: Duration) {
         self.now = self.now + duration;
-        self.client.handle_timeout(self.now);
-        self.server.handle_timeout(self.server_now());
+        self.client.handle_timeout(self.client_now());
+        self.server.handle_timeout(self.now);
     }
 
     /// What the client has to say now.
     pub fn client_packets(&mut self) -> Vec<Bytes> {
-        std::iter::from_fn(|| self.client.poll_packet(self.now)).collect()
+        let now = self.client_now();
+        std::iter::from_fn(|| self.client.poll_packet(now)).collect()
     }
 
     pub fn server_packets(&mut self) -> Vec<Bytes> {
-        let now = self.server_now();
-        std::iter::from_fn(|| self.server.poll_packet(now)).collect()
+        std::iter::from_fn(|| self.server.poll_packet(self.now)).collect()
     }
 
     pub fn to_server(&mut self, packet: &[u8]) {
-        let now = self.server_now();
-        if let Err(error) = self.server.handle_packet(packet.into(), now) {
+        if let Err(error) = self.server.handle_packet(packet.into(), self.now) {
             self.errors.push((Side::Server, error));
         }
     }
 
     pub fn to_client(&mut self, packet: &[u8]) {
-        if let Err(error) = self.client.handle_packet(packet.into(), self.now) {
+        let now = self.client_now();
+        if let Err(error) = self.client.handle_packet(packet.into(), now) {
             self.errors.push((Side::Client, error));
         }
     }
@@ -228,12 +237,12 @@ impl Pair {
     }
 
     pub fn send(&mut self) -> MsgId {
-        self.client.send(QUERY.into(), self.now)
+        let now = self.client_now();
+        self.client.send(QUERY.into(), now)
     }
 
     pub fn reply(&mut self, to: MsgId) {
-        let now = self.server_now();
-        self.server.reply(to, RESULT.into(), now);
+        self.server.reply(to, RESULT.into(), self.now);
     }
 
     /// A whole call: sent, answered, and its answer received.
@@ -268,9 +277,9 @@ impl Pair {
 
     /// Both ends find that the connection is another one.
     pub fn reconnect(&mut self) {
-        self.client.reconnected(self.now);
-        let now = self.server_now();
-        self.server.reconnected(now);
+        let now = self.client_now();
+        self.client.reconnected(now);
+        self.server.reconnected(self.now);
     }
 
     /// The server has forgotten the session.
