@@ -22,10 +22,10 @@ mod telegram;
 mod update;
 mod updates;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::net::Clock;
 use crate::storage::{Session, UpdateState};
@@ -60,14 +60,21 @@ pub struct Client {
 
 struct Shared {
     core: Arc<Core>,
-    task: Option<AbortHandle>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Shared {
+    /// Ends the task that drives the updates.
+    fn end_task(&self) -> Option<JoinHandle<()>> {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        task.abort();
+        Some(task)
+    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
+        self.end_task();
         self.core.close();
     }
 }
@@ -93,8 +100,8 @@ impl Client {
         Client::new(Arc::new(Core::new(clock, session, peers, me, updates, None)), None)
     }
 
-    fn new(core: Arc<Core>, task: Option<AbortHandle>) -> Client {
-        Client { shared: Arc::new(Shared { core, task }) }
+    fn new(core: Arc<Core>, task: Option<JoinHandle<()>>) -> Client {
+        Client { shared: Arc::new(Shared { core, task: Mutex::new(task) }) }
     }
 
     /// Handles the bytes of one boxed `Updates` as if they had come from the network, before it returns. Takes no notice of
@@ -106,7 +113,12 @@ impl Client {
 
     /// Starts the stream of updates: scripts that subscribed before miss nothing since the state that was saved.
     pub fn begin_updates(&self) {
-        self.shared.core.begun.send_replace(true);
+        let core = &self.shared.core;
+        if core.caller().is_ok() && !core.begun.send_replace(true) {
+            // What came while nobody listened is in the saved state's difference.
+            core.updates().fetch_difference(core.clock.now().mono);
+            core.moved.notify_one();
+        }
     }
 
     /// Calls a function, given as its encoded boxed bytes; returns its encoded result. Flood waits up to the threshold are
@@ -162,12 +174,14 @@ impl Client {
         self.shared.core.status().connected
     }
 
-    /// Saves the state, closes every subscription, and fails every later call of every clone.
+    /// Saves the state, closes every subscription, and fails every later call of every clone. The session is free again when the
+    /// last clone is dropped.
     pub async fn stop(self) {
-        let core = &self.shared.core;
-        if let Some(task) = &self.shared.task {
-            task.abort();
+        if let Some(task) = self.shared.end_task() {
+            // It holds the session until it is gone. That it was cancelled is no news.
+            let _ = task.await;
         }
+        let core = &self.shared.core;
         core.save();
         if let Err(error) = core.session.flush().await {
             tracing::error!("{error}");

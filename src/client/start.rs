@@ -12,6 +12,7 @@ use super::telegram;
 use super::updates::{Updates, task};
 use super::{CallError, Client, Config, Dc, Me, Peers, SessionAt, SignIn};
 use crate::crypto::AuthKey;
+use crate::mtproto::exchange::telegram_keys;
 use crate::net::{self, Clock, Connection, Fatal, Options};
 use crate::storage::{Account, Session, StorageError, UpdateState};
 use crate::tl::{LAYER, List, Raw, Reader, enums, functions, types};
@@ -96,7 +97,7 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
     let status = caller.connection.status();
     let core = Arc::new(Core::new(clock, session, peers, Arc::new(me), updates, Some(caller)));
     let task = tokio::spawn(task::run(core.clone(), incoming, status, introduction, dc));
-    Ok(Client::new(core, Some(task.abort_handle())))
+    Ok(Client::new(core, Some(task)))
 }
 
 async fn open_session(at: &SessionAt) -> Result<Session, StorageError> {
@@ -156,7 +157,7 @@ async fn connect(
         time_offset: key.time_offset,
     });
     let had_key = key.is_some();
-    let public_keys = if config.public_keys.is_empty() { telegram::public_keys() } else { config.public_keys.clone() };
+    let public_keys = if config.public_keys.is_empty() { telegram_keys() } else { config.public_keys.clone() };
     let number = if config.test_dc { dc + 10_000 } else { dc };
     let options = Options { dc: number, address, transport: config.transport, public_keys, key };
     let (connection, incoming) = Connection::open(options, clock.clone());

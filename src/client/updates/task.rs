@@ -67,8 +67,6 @@ pub(in crate::client) async fn run(
         key: seen.key,
         dc,
     };
-    // What came while nobody listened is in the saved state's difference.
-    core.updates().fetch_difference(core.clock.now().mono);
     let mut next_save = Duration::ZERO;
     loop {
         let now = core.clock.now().mono;
