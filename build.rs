@@ -33,7 +33,7 @@ fn generate() -> Result<(), String> {
 
     let lines: Vec<&parse::Line> = api.iter().chain(&mtproto).collect();
     let schema = tables::Schema::new(&lines)?;
-    let mut tables = schema.tables(layer);
+    let mut tables = schema.tables(layer, &named);
     tables.push_str(&tables::methods(&lines, &read("tl/methods.tsv")?, &read("tl/errors.tsv")?)?);
     let types = types::types(&schema, &named)?;
 

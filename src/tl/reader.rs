@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     /// `string`: as `bytes`, and UTF-8.
     #[inline]
     pub fn string(&mut self) -> Result<&'a str, DecodeError> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| DecodeError::Utf8)
+        utf8(self.bytes()?)
     }
 
     /// A vector's count, which must fit: each item takes at least `min_size` bytes.
@@ -168,6 +168,16 @@ impl<'a> Reader<'a> {
     pub(super) fn since(&self, start: &'a [u8]) -> &'a [u8] {
         &start[..start.len() - self.rest.len()]
     }
+}
+
+/// What is short and ASCII, as most names are, is done before the general check has begun.
+#[inline]
+fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
+    simdutf8::basic::from_utf8(bytes).map_err(|_| DecodeError::Utf8)
 }
 
 #[cold]
