@@ -42,7 +42,7 @@ impl Town {
     }
 
     fn say(&self, text: &str) {
-        self.dc.send(self.alice, self.bot, text).expect("sent");
+        self.dc.send(self.alice, self.bot.into(), text).expect("sent");
     }
 
     /// The bot's next message.
@@ -50,7 +50,7 @@ impl Town {
         loop {
             let event = tokio::time::timeout(PATIENCE, self.events.recv()).await;
             match event.expect("a reply in time").expect("the DC lives") {
-                WorldEvent::NewMessage { from, text, .. } if from == self.bot => return text,
+                WorldEvent::NewMessage(message) if message.from == self.bot => return message.text,
                 _ => {}
             }
         }

@@ -32,7 +32,7 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
         "--listen {}: the local DC has no secrets and serves this machine only; use 127.0.0.1 or [::1]",
         options.listen
     );
-    let config = Config { listen: options.listen, keep: options.keep, ..Config::default() };
+    let config = Config { listen: options.listen, keep: keep(options.keep)?, ..Config::default() };
     let dc = LocalDc::start(config).await.with_context(|| format!("starting the local DC on {}", options.listen))?;
     let bot = dc.add_bot("moongram_bot", "Moongram");
     let fingerprint = format!("{:016x}", dc.fingerprint());
@@ -56,4 +56,11 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     super::run::asked_to_end().await;
     dc.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The file of a folder that the DC's state is kept in; the folder is made where it is missing.
+pub fn keep(folder: Option<PathBuf>) -> Result<Option<PathBuf>> {
+    let Some(folder) = folder else { return Ok(None) };
+    std::fs::create_dir_all(&folder).with_context(|| format!("--keep {}", folder.display()))?;
+    Ok(Some(folder.join("local-dc.json")))
 }

@@ -15,7 +15,7 @@ use crate::client::{self, Client, SessionAt, SignIn};
 use crate::crypto::RsaPublicKey;
 use crate::host::config::{self, Config};
 use crate::host::{self, Host, Selection};
-use crate::local_dc::{self, LocalDc, WorldEvent};
+use crate::local_dc::{self, LocalDc, Peer, WorldEvent};
 use crate::net::Clock;
 
 /// Who types, until `/as` says otherwise.
@@ -30,7 +30,7 @@ pub struct Options {
     /// The configuration, for the scripts' permissions and their own settings
     #[arg(short, long, default_value = config::FILE, value_name = "FILE")]
     config: PathBuf,
-    /// Keep the local DC's state in this folder
+    /// Keep the local DC's state in this folder, for the next time
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
@@ -40,7 +40,7 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let folder = &options.scripts;
     ensure!(folder.is_dir(), "{}: no such folder of scripts; make it, or name another one", folder.display());
     let config = if options.config.exists() { Config::read(&options.config)? } else { Config::default() };
-    let dc_config = local_dc::Config { keep: options.keep, ..local_dc::Config::default() };
+    let dc_config = local_dc::Config { keep: super::dc::keep(options.keep)?, ..local_dc::Config::default() };
     let dc = LocalDc::start(dc_config).await.context("starting the local DC")?;
     let bot = dc.add_bot("moongram_bot", "Moongram");
     let user = dc.add_user(USER);
@@ -51,7 +51,8 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let host_options = host::Options { folder: folder.clone(), selection, config: Arc::new(config) };
     let host = Host::start(host_options, client.clone(), clock.clone(), broadcast::channel(64).0).await;
     let has_scripts = host.list().await.iter().any(|row| row.version > 0);
-    let table = Table { dc, bot: bot.id, client, host, clock, speaker: user, chat: Chat::Bot, group_members: vec![user] };
+    let chat = Peer::User(bot.id);
+    let table = Table { dc, bot: bot.id, client, host, clock, speaker: user, chat, people: vec![user] };
     let code = table.play(world).await?;
     if !has_scripts && !io::stdin().is_terminal() {
         eprintln!("moongram: no script of {} is running", folder.display());
@@ -61,22 +62,11 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
 }
 
 fn client_config(dc: &LocalDc, token: &str) -> Result<client::Config> {
-    Ok(client::Config {
-        api_id: 1,
-        api_hash: "local".into(),
-        sign_in: SignIn::Bot { token: token.to_owned() },
-        session: SessionAt::Memory,
-        dcs: vec![client::Dc { id: dc.dc_id(), address: dc.address() }],
-        public_keys: vec![RsaPublicKey::from_pem(dc.public_key_pem())?],
-        ..client::Config::default()
-    })
-}
-
-/// Where the lines go.
-#[derive(Clone, Copy)]
-enum Chat {
-    Bot,
-    Group(i64),
+    let sign_in = SignIn::Bot { token: token.to_owned() };
+    let mut config = client::Config::new(1, "local", sign_in, SessionAt::Memory);
+    config.dcs = vec![client::Dc { id: dc.dc_id(), address: dc.address() }];
+    config.public_keys = vec![RsaPublicKey::from_pem(dc.public_key_pem())?];
+    Ok(config)
 }
 
 /// The people at the table: who types, who listens, and the host behind the bot.
@@ -87,8 +77,8 @@ struct Table {
     host: Host,
     clock: Clock,
     speaker: i64,
-    chat: Chat,
-    group_members: Vec<i64>,
+    chat: Peer,
+    people: Vec<i64>,
 }
 
 impl Table {
@@ -148,28 +138,32 @@ impl Table {
         }
         if let Some(name) = line.strip_prefix("/as ") {
             self.speaker = self.dc.add_user(name.trim());
-            self.group_members.push(self.speaker);
-            if let Chat::Group(group) = self.chat {
-                self.dc.join_group(group, self.speaker)?;
+            if !self.people.contains(&self.speaker) {
+                self.people.push(self.speaker);
             }
-            return Ok(());
+            return self.enter(self.chat);
         }
         if let Some(title) = line.strip_prefix("/in ") {
-            self.chat = match title.trim() {
-                "bot" => Chat::Bot,
+            let chat = match title.trim() {
+                "bot" => Peer::User(self.bot),
                 title => {
-                    let mut members = self.group_members.clone();
+                    let mut members = self.people.clone();
                     members.push(self.bot);
-                    Chat::Group(self.dc.add_group(title, &members)?)
+                    Peer::Group(self.dc.add_group(title, &members).with_context(|| format!("the group {title:?}"))?)
                 }
             };
-            return Ok(());
+            return self.enter(chat);
         }
-        let to = match self.chat {
-            Chat::Bot => self.bot,
-            Chat::Group(group) => group,
-        };
-        self.dc.send(self.speaker, to, line).with_context(|| format!("sending {line:?}"))?;
+        self.dc.send(self.speaker, self.chat, line).with_context(|| format!("sending {line:?}"))?;
+        Ok(())
+    }
+
+    /// Goes to a chat; whoever speaks there is a member.
+    fn enter(&mut self, chat: Peer) -> Result<()> {
+        if let Peer::Group(group) = chat {
+            self.dc.join_group(group, self.speaker).context("joining the group")?;
+        }
+        self.chat = chat;
         Ok(())
     }
 
@@ -187,9 +181,9 @@ impl Table {
 
     fn show(&self, event: &WorldEvent) -> Result<()> {
         let line = match event {
-            WorldEvent::NewMessage { from, text, .. } if *from == self.bot => format!("bot: {text}"),
-            WorldEvent::Edited { from, text, .. } if *from == self.bot => format!("bot, edited: {text}"),
-            WorldEvent::Deleted { .. } => "(a message was deleted)".into(),
+            WorldEvent::NewMessage(message) if message.from == self.bot => format!("bot: {}", message.text),
+            WorldEvent::Edited(message) if message.from == self.bot => format!("bot, edited: {}", message.text),
+            WorldEvent::ButtonAnswered { text, .. } if !text.is_empty() => format!("bot, to the button: {text}"),
             _ => return Ok(()),
         };
         let mut out = io::stdout().lock();

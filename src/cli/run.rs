@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 
 use super::log;
-use crate::client::{self, Client, SignIn};
+use crate::client::{self, Client, SessionAt, SignIn};
 use crate::crypto::RsaPublicKey;
 use crate::host::config::{self, Config, TransportName};
 use crate::host::{Host, Selection};
@@ -69,17 +69,16 @@ fn client_config(config: &Config) -> Result<client::Config> {
         TransportName::Padded => Transport::Padded,
         TransportName::Full => Transport::Full,
     };
-    Ok(client::Config {
-        api_id: account.api_id.with_context(|| missing("api_id"))?,
-        api_hash: account.api_hash.as_ref().with_context(|| missing("api_hash"))?.read(&config.base)?,
-        sign_in,
-        session: Some(config.path(&account.session)),
-        dcs: config.network.dc.iter().map(|dc| client::Dc { id: dc.id, address: dc.address }).collect(),
-        public_keys: keys,
-        transport,
-        flood_sleep_threshold: account.flood_sleep_threshold,
-        ..client::Config::default()
-    })
+    let api_id = account.api_id.with_context(|| missing("api_id"))?;
+    let api_hash = account.api_hash.as_ref().with_context(|| missing("api_hash"))?.read(&config.base)?;
+    let session = SessionAt::File(config.path(&account.session));
+    let mut options = client::Config::new(api_id, api_hash, sign_in, session);
+    options.dcs = config.network.dc.iter().map(|dc| client::Dc { id: dc.id, address: dc.address }).collect();
+    options.public_keys = keys;
+    options.transport = transport;
+    options.test_dc = config.network.test_dc;
+    options.flood_sleep_threshold = account.flood_sleep_threshold;
+    Ok(options)
 }
 
 /// Until Ctrl-C or SIGTERM.
