@@ -1,1 +1,5 @@
 //! Many scripts: find, start, watch, replace, stop.
+
+pub mod config;
+pub mod folder;
+pub mod watch;
