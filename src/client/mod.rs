@@ -1,9 +1,11 @@
 //! One account: sign in, call, receive in order.
 
 mod error;
+mod ids;
 mod peers;
 mod subscription;
 mod update;
+mod updates;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -123,7 +125,7 @@ impl Client {
         Client {
             shared: Arc::new(Shared {
                 me,
-                peers: Peers::new(),
+                peers: Peers::new(crate::storage::Session::in_memory().expect("memory")),
                 clock: Clock::real(),
             }),
         }

@@ -6,14 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-/// A moment, on both scales.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time {
-    /// Since some start; never goes back.
-    pub mono: Duration,
-    /// Since 1970.
-    pub unix: Duration,
-}
+use crate::mtproto::Time;
 
 /// A handle on time. Clones share it: advancing a stepped clock advances every clone.
 #[derive(Clone)]

@@ -1,5 +1,12 @@
 //! Drives an engine over a socket. Knows nothing of what the bytes mean.
 
+mod backoff;
 mod clock;
+mod connection;
+mod driver;
+mod exchange;
+mod updates;
 
-pub use clock::{Clock, Time};
+pub use clock::{Clock, Elapsed};
+pub use connection::{CallFailure, Connection, Fatal, Key, Options, Status};
+pub use updates::{MAX_WAITING_BYTES, MAX_WAITING_UPDATES, Updates};

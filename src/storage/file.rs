@@ -30,7 +30,8 @@ const SCHEMA: &str = "
     CREATE TABLE channel (id INTEGER PRIMARY KEY, pts INTEGER NOT NULL) STRICT;
     -- id as the Bot API has it, so it tells the type: users above 0, groups below, channels -100….
     CREATE TABLE peer (
-        id INTEGER PRIMARY KEY, access_hash INTEGER, username TEXT COLLATE NOCASE, phone TEXT, name TEXT NOT NULL
+        id INTEGER PRIMARY KEY, access_hash INTEGER, username TEXT COLLATE NOCASE, phone TEXT, name TEXT NOT NULL,
+        raw BLOB
     ) STRICT;
     CREATE INDEX peer_username ON peer (username) WHERE username IS NOT NULL;
     CREATE INDEX peer_phone ON peer (phone) WHERE phone IS NOT NULL;

@@ -219,7 +219,8 @@ impl Session {
         self.known().channels.clone()
     }
 
-    /// Saves the update state and the channels whose pts changed, together or not at all.
+    /// Saves the update state and the channels whose pts changed, together or not at all. A channel with pts 0 is
+    /// forgotten.
     pub fn save_state(&self, state: UpdateState, channels: impl IntoIterator<Item = (i64, i32)>) {
         self.known().state = Some(state);
         self.0.writer.put(false, |pending| {

@@ -18,6 +18,7 @@ fn alice() -> PeerRow {
         username: Some("Alice".into()),
         phone: Some("4912345".into()),
         name: "Alice".into(),
+        raw: Some(vec![1, 2, 3]),
         partial: false,
     }
 }

@@ -340,8 +340,12 @@ fn write_all(db: &Connection, batch: &Pending) -> rusqlite::Result<()> {
         .execute(params![state.pts, state.qts, state.date, state.seq])?;
     }
     for (id, pts) in &batch.channels {
-        db.prepare_cached("INSERT OR REPLACE INTO channel (id, pts) VALUES (?1, ?2)")?
-            .execute(params![id, pts])?;
+        match pts {
+            0 => db.prepare_cached("DELETE FROM channel WHERE id = ?1")?.execute([id])?,
+            pts => db
+                .prepare_cached("INSERT OR REPLACE INTO channel (id, pts) VALUES (?1, ?2)")?
+                .execute(params![id, pts])?,
+        };
     }
     for row in batch.peers.values() {
         peers::put(db, row)?;
