@@ -81,6 +81,11 @@ impl<'a> Der<'a> {
         Der(bytes)
     }
 
+    /// What was not read yet.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// Fails unless everything was read.
     pub fn end(self) -> Result<(), KeyError> {
         if self.0.is_empty() {
@@ -144,5 +149,110 @@ impl<'a> Der<'a> {
         } else {
             Err(KeyError::NotRsa)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_every_length_is_read() {
+        for (text, expected) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9v\r\n YmFy", "foobar"),
+        ] {
+            let bytes = base64(text).expect(text);
+            assert_eq!(bytes, expected.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
+    fn base64_digits_beyond_the_letters_are_read() {
+        assert_eq!(base64("+/09"), Ok(vec![0xfb, 0xfd, 0x3d]));
+    }
+
+    #[test]
+    fn broken_base64_is_refused() {
+        for text in [
+            "Z",
+            "Zg",
+            "Zg=",
+            "Zh==",
+            "Z===",
+            "Zg==Zg==",
+            "Zm9v=",
+            "Zm9!",
+            "Zm9\u{e9}",
+            "=Zm9",
+        ] {
+            assert_eq!(base64(text), Err(KeyError::NotBase64), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pem_block_needs_both_lines_with_one_label() {
+        assert_eq!(
+            pem("text\n-----BEGIN X-----\nZm9v\n-----END X-----\nmore"),
+            Ok(("X", b"foo".to_vec()))
+        );
+        for text in [
+            "",
+            "-----BEGIN X-----",
+            "-----BEGIN X\nZm9v\n-----END X-----",
+            "-----BEGIN X-----\nZm9v\n-----END Y-----",
+            "-----BEGIN X-----\nZm9v\n-----END X",
+        ] {
+            assert_eq!(pem(text), Err(KeyError::NotPem), "{text}");
+        }
+    }
+
+    fn integer(der: &[u8]) -> Result<&[u8], KeyError> {
+        let mut reader = Der::new(der);
+        let value = reader.unsigned()?;
+        reader.end()?;
+        Ok(value)
+    }
+
+    #[test]
+    fn integers_are_read_in_their_only_form() {
+        assert_eq!(integer(&[2, 1, 0]), Ok(&[][..]));
+        assert_eq!(integer(&[2, 1, 0x7f]), Ok(&[0x7f][..]));
+        assert_eq!(integer(&[2, 2, 0, 0x80]), Ok(&[0x80][..]));
+    }
+
+    #[test]
+    fn integers_in_another_form_are_refused() {
+        for der in [
+            &[][..],
+            &[2],
+            &[2, 0],
+            &[2, 1],
+            // Another tag, a byte too many, a negative number, zeros in front.
+            &[3, 1, 1],
+            &[2, 1, 1, 1],
+            &[2, 1, 0x80],
+            &[2, 2, 0, 1],
+            &[2, 2, 0, 0],
+            // Lengths: of no definite end, longer than needed, of too many bytes, beyond the end.
+            &[2, 0x80, 1, 0, 0],
+            &[2, 0x81, 1, 1],
+            &[2, 0x82, 0, 1, 1],
+            &[2, 0x83, 0, 0, 1, 1],
+            &[2, 0x84, 0xff, 0xff, 0xff, 0xff, 1],
+            &[2, 0x82, 0xff, 0xff, 1],
+        ] {
+            assert_eq!(integer(der), Err(KeyError::NotDer), "{der:x?}");
+        }
+    }
+
+    #[test]
+    fn a_bit_string_has_whole_bytes() {
+        assert!(Der::new(&[3, 2, 0, 5]).bit_string().is_ok());
+        assert!(Der::new(&[3, 2, 1, 5]).bit_string().is_err());
+        assert!(Der::new(&[3, 0]).bit_string().is_err());
     }
 }
