@@ -7,7 +7,8 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use mlua::{ChunkMode, Function, Lua, Table};
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, Table};
 
 use super::spec::ScriptSpec;
 
@@ -130,7 +131,7 @@ impl Files {
             let path = base.join(&relative);
             if path.is_file() {
                 // A link may lead anywhere: what counts is where the file really lies.
-                let inside = matches!((path.canonicalize(), base.canonicalize()), (Ok(p), Ok(b)) if p.starts_with(b));
+                let inside = matches!((path.canonicalize(), base.canonicalize()), (Ok(p), Ok(b)) if p.starts_with(&b));
                 if !inside {
                     return Err(format!("{name} is a link that leads out of its folder"));
                 }

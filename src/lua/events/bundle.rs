@@ -21,22 +21,23 @@ impl<'a> Bundle<'a> {
     pub fn write(message: &[u8], users: &[u8], chats: &[u8], out: &mut Vec<u8>) -> bool {
         let apart = users.len() + chats.len() > INLINE;
         let (users, chats) = if apart { (&[][..], &[][..]) } else { (users, chats) };
+        Bundle::write_all(message, users, chats, out);
+        apart
+    }
+
+    /// Writes a bundle with its peers, however many they are.
+    pub fn write_all(message: &[u8], users: &[u8], chats: &[u8], out: &mut Vec<u8>) {
         out.clear();
         out.extend_from_slice(&(message.len() as u32).to_le_bytes());
         out.extend_from_slice(&(users.len() as u32).to_le_bytes());
         out.extend_from_slice(message);
         out.extend_from_slice(users);
         out.extend_from_slice(chats);
-        apart
     }
 
     /// Writes peers alone, as [`Bundle::read`] takes them in its second argument.
     pub fn write_peers(users: &[u8], chats: &[u8], out: &mut Vec<u8>) {
-        out.clear();
-        out.extend_from_slice(&0u32.to_le_bytes());
-        out.extend_from_slice(&(users.len() as u32).to_le_bytes());
-        out.extend_from_slice(users);
-        out.extend_from_slice(chats);
+        Bundle::write_all(&[], users, chats, out);
     }
 
     pub fn read(bytes: &'a [u8], peers: Option<&'a [u8]>) -> Option<Bundle<'a>> {

@@ -6,7 +6,7 @@ use super::bundle::Bundle;
 use super::media::media_kind;
 use super::shapes;
 use super::view::peer_of;
-use crate::client::{Me, Peer};
+use crate::client::{Client, Me, Peer};
 use crate::lua::convert::object_to_lua;
 use crate::lua::filters::{self, How};
 use crate::text;
@@ -24,6 +24,7 @@ pub(in crate::lua) const MESSAGE_FIELDS: &[&str] = &[
 /// What fields need beside the bundle.
 pub(in crate::lua) struct FieldContext<'a> {
     pub me: &'a Me,
+    pub client: &'a Client,
     pub how: How,
     /// The script's expressions, by the index in [`How::pattern`].
     pub pattern: Option<regex::Regex>,
@@ -69,7 +70,7 @@ fn text_message(
         "forward_origin" => raw_value(lua, message.fwd_from),
         "reply_markup" => raw_value(lua, message.reply_markup),
         "via_bot" => match message.via_bot_id {
-            Some(id) => user(lua, bundle, id, context),
+            Some(id) => user_of(lua, bundle, id, context),
             None => Ok(Value::Nil),
         },
         "command" if context.how.prefix > 0 => {
@@ -116,13 +117,13 @@ fn service_message(
             };
             let users = lua.create_table()?;
             for id in ids {
-                users.raw_push(user(lua, bundle, id, context)?)?;
+                users.raw_push(user_of(lua, bundle, id, context)?)?;
             }
             users.into_lua(lua)
         }
         "left_chat_member" => match action.decode() {
             Ok(object) if object.is("messageActionChatDeleteUser") => match object.int("user_id") {
-                Some(id) => user(lua, bundle, id, context),
+                Some(id) => user_of(lua, bundle, id, context),
                 None => Ok(Value::Nil),
             },
             _ => Ok(Value::Nil),
@@ -200,14 +201,14 @@ fn common(lua: &Lua, bundle: &Bundle, m: &Common, key: &str, context: &FieldCont
         "date" => m.date.into_lua(lua),
         "outgoing" => m.out.into_lua(lua),
         "mentioned" => m.mentioned.into_lua(lua),
-        "chat" => chat_value(lua, bundle, chat, m.post),
+        "chat" => chat_value(lua, bundle, chat, m.post, context),
         "from_user" => match m.sender(context.me.id) {
-            Some(Peer::User(id)) => user(lua, bundle, id, context),
+            Some(Peer::User(id)) => user_of(lua, bundle, id, context),
             _ => Ok(Value::Nil),
         },
         "sender_chat" => match m.sender(context.me.id) {
-            Some(peer @ (Peer::Chat(_) | Peer::Channel(_))) => chat_value(lua, bundle, peer, false),
-            None if m.post => chat_value(lua, bundle, chat, true),
+            Some(peer @ (Peer::Chat(_) | Peer::Channel(_))) => chat_value(lua, bundle, peer, false, context),
+            None if m.post => chat_value(lua, bundle, chat, true, context),
             _ => Ok(Value::Nil),
         },
         "reply_to_message_id" => match m.reply_to {
@@ -234,25 +235,47 @@ fn link(bundle: &Bundle, chat: Peer, id: i32) -> Option<String> {
     }
 }
 
-fn user(lua: &Lua, bundle: &Bundle, id: i64, context: &FieldContext) -> mlua::Result<Value> {
+/// A user by id: from the bundle, else from what the client remembers.
+pub(in crate::lua) fn user_of(lua: &Lua, bundle: &Bundle, id: i64, context: &FieldContext) -> mlua::Result<Value> {
     let me = context.me.id;
-    let known = bundle.user(id);
-    let own = match &known {
-        // The update may leave out the account itself.
-        None if id == me => enums::User::get(&mut Reader::new(&context.me.raw)).ok(),
-        _ => None,
-    };
-    let table = match (known, own) {
-        (Some(user), _) | (None, Some(enums::User::User(user))) => shapes::user_table(lua, &user, me)?,
-        _ => shapes::unknown_user(lua, id, me)?,
-    };
+    let table = with_user(bundle, id, context, |user| match user {
+        Some(user) => shapes::user_table(lua, user, me),
+        None => shapes::unknown_user(lua, id, me),
+    })?;
     table.into_lua(lua)
 }
 
-fn chat_value(lua: &Lua, bundle: &Bundle, peer: Peer, is_post: bool) -> mlua::Result<Value> {
+fn with_user<R>(bundle: &Bundle, id: i64, context: &FieldContext, f: impl FnOnce(Option<&types::User>) -> R) -> R {
+    if let Some(user) = bundle.user(id) {
+        return f(Some(&user));
+    }
+    // The update may leave people out, the account itself first of all.
+    let known = if id == context.me.id { Some(context.me.raw.clone()) } else { context.client.peers().user(id) };
+    match known.as_ref().map(|raw| enums::User::get(&mut Reader::new(raw))) {
+        Some(Ok(enums::User::User(user))) => f(Some(&user)),
+        _ => f(None),
+    }
+}
+
+/// A chat by its Bot-API id.
+pub(in crate::lua) fn chat_of(lua: &Lua, bundle: &Bundle, id: i64, context: &FieldContext) -> mlua::Result<Value> {
+    match Peer::from_id(id) {
+        Some(peer) => chat_value(lua, bundle, peer, false, context),
+        None => Ok(Value::Nil),
+    }
+}
+
+fn chat_value(lua: &Lua, bundle: &Bundle, peer: Peer, is_post: bool, context: &FieldContext) -> mlua::Result<Value> {
     let table = match peer {
-        Peer::User(id) => shapes::private_chat(lua, id, bundle.user(id).as_ref())?,
-        peer => shapes::chat_table(lua, peer, bundle.chat(peer).as_ref(), is_post)?,
+        Peer::User(id) => with_user(bundle, id, context, |user| shapes::private_chat(lua, id, user))?,
+        peer => match bundle.chat(peer) {
+            Some(chat) => shapes::chat_table(lua, peer, Some(&chat), is_post)?,
+            None => {
+                let known = context.client.peers().chat(peer);
+                let known = known.as_ref().and_then(|raw| enums::Chat::get(&mut Reader::new(raw)).ok());
+                shapes::chat_table(lua, peer, known.as_ref(), is_post)?
+            }
+        },
     };
     table.into_lua(lua)
 }

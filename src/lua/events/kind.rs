@@ -55,6 +55,11 @@ impl EventKind {
         }
     }
 
+    /// Whether it comes from Telegram, rather than from the host.
+    pub fn is_update(self) -> bool {
+        !matches!(self, EventKind::Start | EventKind::Stop | EventKind::Error)
+    }
+
     /// Its index among [`EventKind::ALL`].
     pub fn index(self) -> usize {
         self as usize

@@ -4,12 +4,14 @@ mod bundle;
 mod fields;
 mod kind;
 mod media;
+mod sent;
 mod shapes;
 mod view;
 
-pub(super) use bundle::Bundle;
-pub(super) use fields::{MESSAGE_FIELDS, message_field};
+pub(super) use bundle::{Bundle, message_of};
+pub(super) use fields::{FieldContext, MESSAGE_FIELDS, chat_of, message_field, user_of};
 pub(super) use kind::EventKind;
 pub(super) use media::media_kind;
-pub(super) use shapes::{chat_table, user_table};
+pub(super) use sent::sent_messages;
+pub(super) use shapes::user_table;
 pub(super) use view::View;
