@@ -13,8 +13,8 @@ use bytes::BytesMut;
 use criterion::Criterion;
 use grammers_crypto::DequeBuffer;
 use moongram::crypto::{
-    AuthKey, Direction, PACKET_HEADER, SeededRandom, SystemRandom, decrypt_message, dh,
-    encrypt_message, factorize, ige_decrypt, ige_encrypt,
+    AuthKey, Direction, PACKET_HEADER, SeededRandom, SystemRandom, decrypt_message, dh, encrypt_message, factorize,
+    ige_decrypt, ige_encrypt,
 };
 
 const KEY: [u8; 32] = [0x42; 32];
@@ -63,11 +63,7 @@ impl Samples {
     }
 
     fn get(&self, name: &str) -> Option<f64> {
-        self.0
-            .borrow()
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, best)| *best)
+        self.0.borrow().iter().find(|(known, _)| known == name).map(|(_, best)| *best)
     }
 
     /// `other / ours`: how many times as fast ours is.
@@ -136,30 +132,20 @@ fn ige(criterion: &mut Criterion, samples: &Samples) {
     for (size, label) in SIZES {
         let data = || vec![0x5a_u8; size];
         let mut run = |name: &str, work: fn(&mut [u8])| {
-            samples.measure(
-                criterion,
-                &format!("ige {name}/{label}"),
-                size,
-                data,
-                |data| work(data),
-            );
+            samples.measure(criterion, &format!("ige {name}/{label}"), size, data, |data| work(data));
         };
         run("encrypt", |data| ige_encrypt(&KEY, &IV, data));
         run("encrypt, aes crate", |data| {
             let cipher = Aes256::new(&KEY.into());
             plain_ige(&IV, data, |block| cipher.encrypt_block(block.into()));
         });
-        run("encrypt, grammers", |data| {
-            grammers_crypto::aes::ige_encrypt(data, &KEY, &IV)
-        });
+        run("encrypt, grammers", |data| grammers_crypto::aes::ige_encrypt(data, &KEY, &IV));
         run("decrypt", |data| ige_decrypt(&KEY, &IV, data));
         run("decrypt, aes crate", |data| {
             let cipher = Aes256::new(&KEY.into());
             plain_ige(&IV, data, |block| cipher.decrypt_block(block.into()));
         });
-        run("decrypt, grammers", |data| {
-            grammers_crypto::aes::ige_decrypt(data, &KEY, &IV)
-        });
+        run("decrypt, grammers", |data| grammers_crypto::aes::ige_decrypt(data, &KEY, &IV));
     }
 }
 
@@ -180,10 +166,7 @@ fn plain_ige(iv: &[u8; 32], data: &mut [u8], cipher: impl Fn(&mut [u8; 16])) {
 
 fn message(criterion: &mut Criterion, samples: &Samples) {
     let bytes: [u8; 256] = std::array::from_fn(|i| i as u8);
-    let (ours, theirs) = (
-        AuthKey::new(bytes),
-        grammers_crypto::AuthKey::from_bytes(bytes),
-    );
+    let (ours, theirs) = (AuthKey::new(bytes), grammers_crypto::AuthKey::from_bytes(bytes));
     for (size, label) in MESSAGES {
         // Salt to length, then the body; `size` counts all of it.
         let mut plaintext = vec![0x5a; size];
@@ -196,69 +179,34 @@ fn message(criterion: &mut Criterion, samples: &Samples) {
             packet.extend_from_slice(&plaintext);
             packet
         };
-        samples.measure(
-            criterion,
-            &format!("message encrypt/{label}"),
-            size,
-            fresh,
-            |packet| {
-                encrypt_message(&ours, Direction::ToServer, packet, &mut random);
-            },
-        );
+        samples.measure(criterion, &format!("message encrypt/{label}"), size, fresh, |packet| {
+            encrypt_message(&ours, Direction::ToServer, packet, &mut random);
+        });
         let fresh = || {
             let mut buffer = DequeBuffer::with_capacity(size + 32, PACKET_HEADER);
             buffer.extend(&plaintext);
             buffer
         };
-        samples.measure(
-            criterion,
-            &format!("message encrypt, grammers/{label}"),
-            size,
-            fresh,
-            |buffer| {
-                grammers_crypto::encrypt_data_v2(buffer, &theirs);
-            },
-        );
+        samples.measure(criterion, &format!("message encrypt, grammers/{label}"), size, fresh, |buffer| {
+            grammers_crypto::encrypt_data_v2(buffer, &theirs);
+        });
 
         let mut packet = BytesMut::zeroed(PACKET_HEADER);
         packet.extend_from_slice(&plaintext);
-        encrypt_message(
-            &ours,
-            Direction::ToClient,
-            &mut packet,
-            &mut SeededRandom::new(1),
-        );
+        encrypt_message(&ours, Direction::ToClient, &mut packet, &mut SeededRandom::new(1));
         let fresh = || packet.clone();
-        samples.measure(
-            criterion,
-            &format!("message decrypt/{label}"),
-            size,
-            fresh,
-            |packet| {
-                black_box(
-                    decrypt_message(&ours, Direction::ToClient, packet).expect("our own packet"),
-                );
-            },
-        );
-        samples.measure(
-            criterion,
-            &format!("message decrypt, grammers/{label}"),
-            size,
-            fresh,
-            |packet| {
-                black_box(
-                    grammers_crypto::decrypt_data_v2(packet, &theirs).expect("our own packet"),
-                );
-            },
-        );
+        samples.measure(criterion, &format!("message decrypt/{label}"), size, fresh, |packet| {
+            black_box(decrypt_message(&ours, Direction::ToClient, packet).expect("our own packet"));
+        });
+        samples.measure(criterion, &format!("message decrypt, grammers/{label}"), size, fresh, |packet| {
+            black_box(grammers_crypto::decrypt_data_v2(packet, &theirs).expect("our own packet"));
+        });
     }
 }
 
 fn exchange(criterion: &mut Criterion, samples: &Samples) {
-    let products: Vec<u64> = include_str!("../tests/samples/pq.txt")
-        .lines()
-        .map(|line| line.parse().expect("a number a line"))
-        .collect();
+    let products: Vec<u64> =
+        include_str!("../tests/samples/pq.txt").lines().map(|line| line.parse().expect("a number a line")).collect();
     // All of the samples in one run: their costs differ by a factor of ten.
     samples.measure(
         criterion,
@@ -266,9 +214,7 @@ fn exchange(criterion: &mut Criterion, samples: &Samples) {
         1 << 18,
         || (),
         |_| {
-            products
-                .iter()
-                .for_each(|&pq| _ = black_box(factorize(black_box(pq))));
+            products.iter().for_each(|&pq| _ = black_box(factorize(black_box(pq))));
         },
     );
     samples.measure(
@@ -277,9 +223,7 @@ fn exchange(criterion: &mut Criterion, samples: &Samples) {
         1 << 18,
         || (),
         |_| {
-            products
-                .iter()
-                .for_each(|&pq| _ = black_box(grammers_crypto::factorize(black_box(pq))));
+            products.iter().for_each(|&pq| _ = black_box(grammers_crypto::factorize(black_box(pq))));
         },
     );
     let exponent = [0xd5; 256];
@@ -296,10 +240,7 @@ fn exchange(criterion: &mut Criterion, samples: &Samples) {
 }
 
 fn table(samples: &Samples) {
-    println!(
-        "\n{:<26} {:>9} {:>9} {:>10} {:>12}",
-        "", "ours", "of bound", "aes crate", "grammers"
-    );
+    println!("\n{:<26} {:>9} {:>9} {:>10} {:>12}", "", "ours", "of bound", "aes crate", "grammers");
     let bound = samples.get("bound/64 KiB").map(|ns| ns / 65536.0);
     if let Some(bound) = bound {
         println!("{:<26} {:>4.3} GB/s", "bound of 14 aesenc", 1.0 / bound);
@@ -310,9 +251,7 @@ fn table(samples: &Samples) {
             let Some(ours) = samples.get(&name) else {
                 continue;
             };
-            let of_bound = bound.map_or("-".to_owned(), |bound| {
-                format!("{:.3}", bound * size as f64 / ours)
-            });
+            let of_bound = bound.map_or("-".to_owned(), |bound| format!("{:.3}", bound * size as f64 / ours));
             println!(
                 "{name:<26} {:>4.3} GB/s {of_bound:>7} {:>9}x {:>11}x",
                 size as f64 / ours,
@@ -332,12 +271,7 @@ fn table(samples: &Samples) {
         }
     }
     if let Some(ours) = samples.get("40 pq") {
-        println!(
-            "{:<26} {:>9.3} ms {:>29}x",
-            "pq, mean",
-            ours / 40e6,
-            samples.ratio("40 pq", "40 pq, grammers")
-        );
+        println!("{:<26} {:>9.3} ms {:>29}x", "pq, mean", ours / 40e6, samples.ratio("40 pq", "40 pq, grammers"));
     }
     if let Some(ours) = samples.get("modpow 2048") {
         println!("{:<26} {:>9.3} ms", "modpow 2048", ours / 1e6);

@@ -18,11 +18,7 @@ impl AuthKey {
     pub fn new(bytes: [u8; 256]) -> AuthKey {
         let hash = sha1(&[&bytes]);
         let part = |at: usize| std::array::from_fn(|i| hash[at + i]);
-        AuthKey {
-            bytes: Box::new(bytes),
-            id: part(12),
-            aux_hash: u64::from_le_bytes(part(0)),
-        }
+        AuthKey { bytes: Box::new(bytes), id: part(12), aux_hash: u64::from_le_bytes(part(0)) }
     }
 
     /// The key itself, for storage.
@@ -111,10 +107,8 @@ mod tests {
 
     #[test]
     fn the_temporary_key_of_the_published_exchange_comes_out() {
-        let (key, iv) = tmp_aes_key_iv(
-            &array(&sample(EXCHANGE, "new_nonce")),
-            &array(&sample(EXCHANGE, "server_nonce")),
-        );
+        let (key, iv) =
+            tmp_aes_key_iv(&array(&sample(EXCHANGE, "new_nonce")), &array(&sample(EXCHANGE, "server_nonce")));
         assert_eq!(key, array(&sample(EXCHANGE, "tmp_aes_key")));
         assert_eq!(iv, array(&sample(EXCHANGE, "tmp_aes_iv")));
     }
@@ -137,9 +131,6 @@ mod tests {
 
     #[test]
     fn printing_a_key_shows_its_id_and_nothing_else() {
-        assert_eq!(
-            format!("{:?}", AuthKey::new([0; 256])),
-            "AuthKey(919b0d57fd0b08b1)"
-        );
+        assert_eq!(format!("{:?}", AuthKey::new([0; 256])), "AuthKey(919b0d57fd0b08b1)");
     }
 }

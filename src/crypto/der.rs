@@ -24,10 +24,7 @@ pub fn pem(text: &str) -> Result<(&str, Vec<u8>), KeyError> {
     let (_, rest) = text.split_once("-----BEGIN ").ok_or(KeyError::NotPem)?;
     let (label, rest) = rest.split_once("-----").ok_or(KeyError::NotPem)?;
     let (body, rest) = rest.split_once("-----END ").ok_or(KeyError::NotPem)?;
-    if !rest
-        .strip_prefix(label)
-        .is_some_and(|rest| rest.starts_with("-----"))
-    {
+    if !rest.strip_prefix(label).is_some_and(|rest| rest.starts_with("-----")) {
         return Err(KeyError::NotPem);
     }
     Ok((label, base64(body)?))
@@ -88,11 +85,7 @@ impl<'a> Der<'a> {
 
     /// Fails unless everything was read.
     pub fn end(self) -> Result<(), KeyError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(KeyError::NotDer)
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(KeyError::NotDer) }
     }
 
     pub fn sequence(&mut self) -> Result<Der<'a>, KeyError> {
@@ -129,9 +122,7 @@ impl<'a> Der<'a> {
             [_, length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
             // The long form is for lengths that need it.
             [_, 0x81, length @ 0x80..=0xff, rest @ ..] => (usize::from(*length), rest),
-            [_, 0x82, high @ 1..=0xff, low, rest @ ..] => {
-                (usize::from(u16::from_be_bytes([*high, *low])), rest)
-            }
+            [_, 0x82, high @ 1..=0xff, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
             _ => return Err(KeyError::NotDer),
         };
         let (value, rest) = rest.split_at_checked(length).ok_or(KeyError::NotDer)?;
@@ -141,14 +132,8 @@ impl<'a> Der<'a> {
 
     /// The algorithm identifier of RSA: the object identifier 1.2.840.113549.1.1.1 and NULL.
     pub fn rsa_algorithm(&mut self) -> Result<(), KeyError> {
-        const RSA: [u8; 13] = [
-            0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0,
-        ];
-        if self.sequence()?.0 == RSA {
-            Ok(())
-        } else {
-            Err(KeyError::NotRsa)
-        }
+        const RSA: [u8; 13] = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0];
+        if self.sequence()?.0 == RSA { Ok(()) } else { Err(KeyError::NotRsa) }
     }
 }
 
@@ -158,13 +143,8 @@ mod tests {
 
     #[test]
     fn base64_of_every_length_is_read() {
-        for (text, expected) in [
-            ("", ""),
-            ("Zg==", "f"),
-            ("Zm8=", "fo"),
-            ("Zm9v", "foo"),
-            ("Zm9v\r\n YmFy", "foobar"),
-        ] {
+        for (text, expected) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9v\r\n YmFy", "foobar")]
+        {
             let bytes = base64(text).expect(text);
             assert_eq!(bytes, expected.as_bytes(), "{text}");
         }
@@ -177,28 +157,14 @@ mod tests {
 
     #[test]
     fn broken_base64_is_refused() {
-        for text in [
-            "Z",
-            "Zg",
-            "Zg=",
-            "Zh==",
-            "Z===",
-            "Zg==Zg==",
-            "Zm9v=",
-            "Zm9!",
-            "Zm9\u{e9}",
-            "=Zm9",
-        ] {
+        for text in ["Z", "Zg", "Zg=", "Zh==", "Z===", "Zg==Zg==", "Zm9v=", "Zm9!", "Zm9\u{e9}", "=Zm9"] {
             assert_eq!(base64(text), Err(KeyError::NotBase64), "{text}");
         }
     }
 
     #[test]
     fn a_pem_block_needs_both_lines_with_one_label() {
-        assert_eq!(
-            pem("text\n-----BEGIN X-----\nZm9v\n-----END X-----\nmore"),
-            Ok(("X", b"foo".to_vec()))
-        );
+        assert_eq!(pem("text\n-----BEGIN X-----\nZm9v\n-----END X-----\nmore"), Ok(("X", b"foo".to_vec())));
         for text in [
             "",
             "-----BEGIN X-----",

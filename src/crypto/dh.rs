@@ -45,11 +45,8 @@ pub fn check_group(generator: i32, prime: &[u8], random: &mut dyn Random) -> Res
     if p.bits() != 2048 {
         return Err(DhError::WrongSize(p.bits()));
     }
-    let residue = |modulus: u32| {
-        p.iter_u32_digits()
-            .rev()
-            .fold(0, |r, d| (r << 32 | u64::from(d)) % u64::from(modulus))
-    };
+    let residue =
+        |modulus: u32| p.iter_u32_digits().rev().fold(0, |r, d| (r << 32 | u64::from(d)) % u64::from(modulus));
     let generates = match generator {
         2 => residue(8) == 7,
         3 => residue(3) == 2,
@@ -63,11 +60,7 @@ pub fn check_group(generator: i32, prime: &[u8], random: &mut dyn Random) -> Res
         return Err(DhError::WrongGenerator(generator));
     }
     let known = prime.strip_prefix(&[0]).unwrap_or(prime) == DH_PRIME;
-    if known || is_safe_prime(&p, random) {
-        Ok(())
-    } else {
-        Err(DhError::NotSafePrime)
-    }
+    if known || is_safe_prime(&p, random) { Ok(()) } else { Err(DhError::NotSafePrime) }
 }
 
 /// Checks the range of `g_a` or `g_b`, of one's own as well as of the other side's.
@@ -93,9 +86,7 @@ pub fn check_public(value: &[u8], prime: &[u8]) -> Result<(), DhError> {
 /// If `modulus` is zero or has more than 2048 bits: [`check_group`] comes first.
 pub fn modpow(base: &[u8], exponent: &[u8], modulus: &[u8]) -> [u8; 256] {
     let number = BigUint::from_bytes_be;
-    let bytes = number(base)
-        .modpow(&number(exponent), &number(modulus))
-        .to_bytes_be();
+    let bytes = number(base).modpow(&number(exponent), &number(modulus)).to_bytes_be();
     let mut out = [0; 256];
     out[256 - bytes.len()..].copy_from_slice(&bytes);
     out
@@ -157,11 +148,7 @@ mod tests {
     use crate::crypto::hex::{array, bytes, sample};
 
     fn check(generator: i32, prime: &[u8], expected: Result<(), DhError>) {
-        assert_eq!(
-            check_group(generator, prime, &mut SeededRandom::new(1)),
-            expected,
-            "{generator}"
-        );
+        assert_eq!(check_group(generator, prime, &mut SeededRandom::new(1)), expected, "{generator}");
     }
 
     /// RFC 3526, group 14: another safe prime of 2048 bits, 7 modulo 8.
@@ -179,20 +166,13 @@ mod tests {
     /// The known prime, moved by `by`.
     fn moved(by: i32) -> Vec<u8> {
         let p = BigUint::from_bytes_be(&DH_PRIME);
-        let p = if by < 0 {
-            p - by.unsigned_abs()
-        } else {
-            p + by.unsigned_abs()
-        };
+        let p = if by < 0 { p - by.unsigned_abs() } else { p + by.unsigned_abs() };
         p.to_bytes_be()
     }
 
     #[test]
     fn the_known_prime_is_a_safe_prime() {
-        assert!(is_safe_prime(
-            &BigUint::from_bytes_be(&DH_PRIME),
-            &mut SeededRandom::new(2)
-        ));
+        assert!(is_safe_prime(&BigUint::from_bytes_be(&DH_PRIME), &mut SeededRandom::new(2)));
     }
 
     #[test]
@@ -212,11 +192,7 @@ mod tests {
         let p = BigUint::from_bytes_be(&DH_PRIME);
         for generator in 2..=7 {
             let symbol = BigUint::from(generator as u32).modpow(&(&p >> 1u32), &p);
-            let expected = if symbol == BigUint::from(1u32) {
-                Ok(())
-            } else {
-                Err(DhError::WrongGenerator(generator))
-            };
+            let expected = if symbol == BigUint::from(1u32) { Ok(()) } else { Err(DhError::WrongGenerator(generator)) };
             check(generator, &DH_PRIME, expected);
         }
     }
@@ -224,11 +200,7 @@ mod tests {
     #[test]
     fn generators_below_2_and_above_7_are_refused() {
         for generator in [i32::MIN, -3, 0, 1, 8, i32::MAX] {
-            check(
-                generator,
-                &DH_PRIME,
-                Err(DhError::GeneratorOutOfRange(generator)),
-            );
+            check(generator, &DH_PRIME, Err(DhError::GeneratorOutOfRange(generator)));
         }
     }
 
@@ -237,11 +209,7 @@ mod tests {
         check(3, &[], Err(DhError::WrongSize(0)));
         check(3, &[23], Err(DhError::WrongSize(5)));
         check(3, &DH_PRIME[1..], Err(DhError::WrongSize(2037)));
-        check(
-            3,
-            &[&DH_PRIME[..], &[1]].concat(),
-            Err(DhError::WrongSize(2056)),
-        );
+        check(3, &[&DH_PRIME[..], &[1]].concat(), Err(DhError::WrongSize(2056)));
     }
 
     #[test]
@@ -269,28 +237,12 @@ mod tests {
         let p = BigUint::from_bytes_be(&DH_PRIME);
         let edge: BigUint = &one << (2048 - 64);
         let check = |value: &BigUint, expected| {
-            assert_eq!(
-                check_public(&value.to_bytes_be(), &DH_PRIME),
-                expected,
-                "{value:x}"
-            );
+            assert_eq!(check_public(&value.to_bytes_be(), &DH_PRIME), expected, "{value:x}");
         };
-        for value in [
-            BigUint::ZERO,
-            one.clone(),
-            &p - &one,
-            p.clone(),
-            &p + &one,
-            &p << 8,
-        ] {
+        for value in [BigUint::ZERO, one.clone(), &p - &one, p.clone(), &p + &one, &p << 8] {
             check(&value, Err(DhError::PublicOutOfRange));
         }
-        for value in [
-            BigUint::from(2u32),
-            &edge - &one,
-            &p - &edge + &one,
-            &p - 2u32,
-        ] {
+        for value in [BigUint::from(2u32), &edge - &one, &p - &edge + &one, &p - 2u32] {
             check(&value, Err(DhError::PublicTooExtreme));
         }
         for value in [edge.clone(), &edge + &one, &p >> 1, &p - &edge] {
@@ -302,14 +254,8 @@ mod tests {
     fn the_published_exchange_agrees_on_its_key() {
         const EXCHANGE: &str = "auth_key_exchange.txt";
         let b = array(&sample(EXCHANGE, "b"));
-        assert_eq!(
-            public_value(3, &b, &DH_PRIME),
-            array(&sample(EXCHANGE, "g_b"))
-        );
+        assert_eq!(public_value(3, &b, &DH_PRIME), array(&sample(EXCHANGE, "g_b")));
         let g_a = &bytes(&sample(EXCHANGE, "answer_with_hash"))[324..580];
-        assert_eq!(
-            modpow(g_a, &b, &DH_PRIME),
-            array(&sample(EXCHANGE, "auth_key"))
-        );
+        assert_eq!(modpow(g_a, &b, &DH_PRIME), array(&sample(EXCHANGE, "auth_key")));
     }
 }

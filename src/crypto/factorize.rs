@@ -66,11 +66,7 @@ impl Montgomery {
         // high + c without an overflow, and while the product with the inverse is on its way: off the chain.
         let high = self.add(high, c);
         let difference = high.wrapping_sub(low);
-        if high < low {
-            difference.wrapping_add(self.n)
-        } else {
-            difference
-        }
+        if high < low { difference.wrapping_add(self.n) } else { difference }
     }
 
     #[inline(always)]

@@ -107,8 +107,8 @@ impl RsaPublicKey {
         }
     }
 
-    /// `number ^ e mod n`, or None where `number` is not below the modulus.
-    fn raw(&self, number: &[u8; 256]) -> Option<[u8; 256]> {
+    /// `number ^ e mod n` for what is padded already, or None where `number` is not below the modulus.
+    pub(crate) fn raw(&self, number: &[u8; 256]) -> Option<[u8; 256]> {
         let number = BigUint::from_bytes_be(number);
         (number < self.n).then(|| to_bytes(&number.modpow(&self.e, &self.n)))
     }
@@ -216,11 +216,7 @@ pub fn rsa_unpad(number: &[u8; 256]) -> Result<[u8; 192], RsaError> {
     ige_decrypt(&temp_key, &[0; 32], rest);
     let (reversed, hash) = rest.split_at(PADDED);
     let data = std::array::from_fn(|i| reversed[PADDED - 1 - i]);
-    if sha256(&[&temp_key, &data])[..].ct_eq(hash).into() {
-        Ok(data)
-    } else {
-        Err(RsaError::WrongHash)
-    }
+    if sha256(&[&temp_key, &data])[..].ct_eq(hash).into() { Ok(data) } else { Err(RsaError::WrongHash) }
 }
 
 fn xor(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {
@@ -236,11 +232,7 @@ fn to_bytes(number: &BigUint) -> [u8; 256] {
 }
 
 fn version_zero(der: &mut Der<'_>) -> Result<(), KeyError> {
-    if der.unsigned()?.is_empty() {
-        Ok(())
-    } else {
-        Err(KeyError::NotDer)
-    }
+    if der.unsigned()?.is_empty() { Ok(()) } else { Err(KeyError::NotDer) }
 }
 
 /// The lower half of the SHA-1 of the TL bytes `n:string e:string`.
@@ -252,11 +244,7 @@ fn fingerprint(n: &[u8], e: &[u8]) -> i64 {
 /// <https://core.telegram.org/mtproto/serialize#base-types>
 fn tl_string(bytes: &[u8]) -> Vec<u8> {
     let length = bytes.len() as u32;
-    let mut out = if length < 254 {
-        vec![length as u8]
-    } else {
-        (length << 8 | 254).to_le_bytes().to_vec()
-    };
+    let mut out = if length < 254 { vec![length as u8] } else { (length << 8 | 254).to_le_bytes().to_vec() };
     out.extend_from_slice(bytes);
     out.resize(out.len().next_multiple_of(4), 0);
     out
@@ -282,10 +270,7 @@ mod tests {
         let public = RsaPublicKey::from_pem(PUBLIC_PKCS1).expect("PKCS#1");
         assert_eq!(RsaPublicKey::from_pem(PUBLIC_SPKI), Ok(public.clone()));
         assert_eq!(private().public(), &public);
-        assert_eq!(
-            RsaPrivateKey::from_pem(PKCS8).expect("PKCS#8").public(),
-            &public
-        );
+        assert_eq!(RsaPrivateKey::from_pem(PKCS8).expect("PKCS#8").public(), &public);
     }
 
     #[test]
@@ -293,10 +278,7 @@ mod tests {
         let mut random = SeededRandom::new(1);
         for length in [0, 1, 100, 143, 144] {
             let data = vec![0xa5; length];
-            let encrypted = private()
-                .public()
-                .encrypt_pad(&data, &mut random)
-                .expect("it fits");
+            let encrypted = private().public().encrypt_pad(&data, &mut random).expect("it fits");
             let back = private().decrypt_pad(&encrypted).expect("our own padding");
             assert_eq!(back[..length], data);
         }
@@ -313,9 +295,7 @@ mod tests {
 
     #[test]
     fn data_that_is_too_long_is_refused() {
-        let encrypted = private()
-            .public()
-            .encrypt_pad(&[0; 145], &mut SeededRandom::new(1));
+        let encrypted = private().public().encrypt_pad(&[0; 145], &mut SeededRandom::new(1));
         assert_eq!(encrypted, Err(RsaError::TooLong(145)));
     }
 
@@ -323,61 +303,34 @@ mod tests {
     fn a_temporary_key_is_drawn_again_while_the_number_is_not_below_the_modulus() {
         // A third of all numbers is not below a modulus that begins with aa; 40 encryptions meet some.
         let key = private();
-        assert!(
-            key.public().n < BigUint::from(3u32) << 2046,
-            "the sample key has a modulus in the lower part"
-        );
+        assert!(key.public().n < BigUint::from(3u32) << 2046, "the sample key has a modulus in the lower part");
         let mut random = SeededRandom::new(9);
         for _ in 0..40 {
-            let encrypted = key
-                .public()
-                .encrypt_pad(b"data", &mut random)
-                .expect("it fits");
-            assert_eq!(
-                key.decrypt_pad(&encrypted).expect("below the modulus")[..4],
-                *b"data"
-            );
+            let encrypted = key.public().encrypt_pad(b"data", &mut random).expect("it fits");
+            assert_eq!(key.decrypt_pad(&encrypted).expect("below the modulus")[..4], *b"data");
         }
     }
 
     #[test]
     fn a_changed_ciphertext_is_refused() {
-        let mut encrypted = private()
-            .public()
-            .encrypt_pad(b"data", &mut SeededRandom::new(1))
-            .expect("it fits");
+        let mut encrypted = private().public().encrypt_pad(b"data", &mut SeededRandom::new(1)).expect("it fits");
         encrypted[200] ^= 1;
         assert_eq!(private().decrypt_pad(&encrypted), Err(RsaError::WrongHash));
     }
 
     #[test]
     fn a_ciphertext_of_another_length_or_above_the_modulus_is_refused() {
-        assert_eq!(
-            private().decrypt_pad(&[0; 255]),
-            Err(RsaError::WrongLength(255))
-        );
-        assert_eq!(
-            private().decrypt_pad(&[0xff; 256]),
-            Err(RsaError::OutOfRange)
-        );
+        assert_eq!(private().decrypt_pad(&[0; 255]), Err(RsaError::WrongLength(255)));
+        assert_eq!(private().decrypt_pad(&[0xff; 256]), Err(RsaError::OutOfRange));
     }
 
     #[test]
     fn keys_of_another_size_kind_or_algorithm_are_refused() {
         let public = |text: &str| RsaPublicKey::from_pem(text).expect_err("not a key for us");
-        assert_eq!(
-            public(include_str!("../../tests/samples/rsa_1024_public.pem")),
-            KeyError::WrongSize(1024)
-        );
-        assert_eq!(
-            public(include_str!("../../tests/samples/ec_public.pem")),
-            KeyError::NotRsa
-        );
+        assert_eq!(public(include_str!("../../tests/samples/rsa_1024_public.pem")), KeyError::WrongSize(1024));
+        assert_eq!(public(include_str!("../../tests/samples/ec_public.pem")), KeyError::NotRsa);
         assert_eq!(public(PKCS1), KeyError::WrongLabel);
-        assert_eq!(
-            RsaPrivateKey::from_pem(PUBLIC_SPKI).expect_err("public"),
-            KeyError::WrongLabel
-        );
+        assert_eq!(RsaPrivateKey::from_pem(PUBLIC_SPKI).expect_err("public"), KeyError::WrongLabel);
         assert_eq!(public(""), KeyError::NotPem);
     }
 
@@ -387,10 +340,7 @@ mod tests {
         // The private exponent is the longest integer after the modulus; any byte within will do.
         let at = 4 + 3 + 4 + 257 + 5 + 4 + 100;
         der[at] ^= 1;
-        assert_eq!(
-            RsaPrivateKey::from_pkcs1(&der).expect_err("d is wrong"),
-            KeyError::WrongExponent
-        );
+        assert_eq!(RsaPrivateKey::from_pkcs1(&der).expect_err("d is wrong"), KeyError::WrongExponent);
     }
 
     #[test]

@@ -6,8 +6,13 @@ use bytes::Bytes;
 
 use super::engine::Engine;
 use super::outbox::{Id, Outgoing, Ready, What};
-use super::service::*;
+use super::packet::body;
 use super::{Event, LostReason, MsgId, Side, Time};
+use crate::tl::types;
+
+/// The most ids that one service message names.
+/// <https://core.telegram.org/mtproto/service_messages_about_messages>
+pub(super) const MAX_IDS: usize = 8192;
 
 /// How often a call may be refused before it is given up.
 const MAX_REFUSALS: u8 = 5;
@@ -55,10 +60,7 @@ impl Calls {
     /// Whether a message or container of this id was sent recently.
     pub fn was_sent(&self, id: MsgId) -> bool {
         self.sent.contains_key(&id)
-            || self
-                .refusable
-                .iter()
-                .any(|(wire, container, _)| *wire == id || *container == Some(id))
+            || self.refusable.iter().any(|(wire, container, _)| *wire == id || *container == Some(id))
             || self.sent.values().any(|call| call.container == Some(id))
     }
 
@@ -74,11 +76,8 @@ impl Calls {
     /// All messages that went out under this id or in a container of this id: None if there is no such id.
     pub fn take_refused(&mut self, id: MsgId) -> Option<(Vec<Call>, Vec<Outgoing>)> {
         let in_it = |wire: MsgId, container: Option<MsgId>| wire == id || container == Some(id);
-        let calls: Vec<Call> = self
-            .sent
-            .extract_if(|wire, call| in_it(*wire, call.container))
-            .map(|(_, c)| c)
-            .collect();
+        let calls: Vec<Call> =
+            self.sent.extract_if(|wire, call| in_it(*wire, call.container)).map(|(_, c)| c).collect();
         let mut service = Vec::new();
         self.refusable.retain(|(wire, container, message)| {
             let refused = in_it(*wire, *container);
@@ -92,10 +91,7 @@ impl Calls {
 
     /// All calls older than `first`.
     pub fn take_older(&mut self, first: MsgId) -> Vec<Call> {
-        self.sent
-            .extract_if(|wire, _| *wire < first)
-            .map(|(_, call)| call)
-            .collect()
+        self.sent.extract_if(|wire, _| *wire < first).map(|(_, call)| call).collect()
     }
 
     /// The ids that the status request `request` asked about.
@@ -107,12 +103,7 @@ impl Calls {
     /// A copy of the call as it was sent, id and all.
     pub fn again(&self, wire: MsgId) -> Option<Outgoing> {
         let call = self.sent.get(&wire)?;
-        Some(Outgoing {
-            body: call.body.clone(),
-            content: true,
-            what: What::Again,
-            id: Id::Kept(wire, call.seqno),
-        })
+        Some(Outgoing { body: call.body.clone(), content: true, what: What::Again, id: Id::Kept(wire, call.seqno) })
     }
 }
 
@@ -123,28 +114,12 @@ impl Engine {
         match (&message.what, self.side) {
             (What::Call { handle, refused }, _) => {
                 let (handle, refused) = (*handle, *refused);
-                self.calls.sent.insert(
-                    id,
-                    Call {
-                        handle,
-                        body: message.body,
-                        container,
-                        seqno,
-                        refused,
-                    },
-                );
+                self.calls.sent.insert(id, Call { handle, body: message.body, container, seqno, refused });
                 return;
             }
             (What::StateReq(about), _) => self.calls.asked.push((id, about.clone())),
             (What::ToClient { answers }, _) => {
-                self.kept.insert(
-                    id,
-                    Sent {
-                        seqno,
-                        answers: *answers,
-                        body: message.body,
-                    },
-                );
+                self.kept.insert(id, Sent { seqno, answers: *answers, body: message.body });
                 return;
             }
             (What::Momentary, _) => self.liveness.ping_left(now.mono),
@@ -183,25 +158,13 @@ impl Engine {
     }
 
     fn send_again(&mut self, call: Call, refused: u8) {
-        let what = What::Call {
-            handle: call.handle,
-            refused,
-        };
+        let what = What::Call { handle: call.handle, refused };
         let id = self.response_id();
-        self.outbox.push_front(Outgoing {
-            body: call.body,
-            content: true,
-            what,
-            id,
-        });
+        self.outbox.push_front(Outgoing { body: call.body, content: true, what, id });
     }
 
     pub(super) fn lose(&mut self, call: Call, reason: LostReason) {
-        self.events.push_back(Event::QueryLost {
-            to: call.handle,
-            body: call.body,
-            reason,
-        });
+        self.events.push_back(Event::QueryLost { to: call.handle, body: call.body, reason });
     }
 
     /// Asks the server which of the calls on their way it has received.
@@ -217,15 +180,10 @@ impl Engine {
         about.sort_unstable();
         for about in about.chunks(MAX_IDS).rev() {
             let ids: Vec<i64> = about.iter().map(|id| id.0).collect();
-            let body = Writer::new(MSGS_STATE_REQ).longs(&ids).done();
+            let body = body(types::MsgsStateReq { msg_ids: ids[..].into() });
             let id = self.response_id();
             let what = What::StateReq(about.to_vec());
-            self.outbox.push_front(Outgoing {
-                body,
-                content: true,
-                what,
-                id,
-            });
+            self.outbox.push_front(Outgoing { body, content: true, what, id });
         }
     }
 
@@ -250,12 +208,7 @@ pub(super) struct Sent {
 
 impl Sent {
     pub fn again(&self, id: MsgId) -> Outgoing {
-        Outgoing {
-            body: self.body.clone(),
-            content: true,
-            what: What::Again,
-            id: Id::Kept(id, self.seqno),
-        }
+        Outgoing { body: self.body.clone(), content: true, what: What::Again, id: Id::Kept(id, self.seqno) }
     }
 }
 
@@ -275,14 +228,8 @@ impl Kept {
             self.answers.insert(query, id);
         }
         self.messages.insert(id, sent);
-        while self.messages.len() > MAX_KEPT
-            || self.bytes > MAX_KEPT_BYTES && self.messages.len() > 1
-        {
-            let oldest = *self
-                .messages
-                .keys()
-                .next()
-                .expect("there are more than one");
+        while self.messages.len() > MAX_KEPT || self.bytes > MAX_KEPT_BYTES && self.messages.len() > 1 {
+            let oldest = *self.messages.keys().next().expect("there are more than one");
             self.remove(oldest);
         }
     }

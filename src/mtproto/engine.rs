@@ -16,9 +16,11 @@ use super::handle::salts::{FutureSalt, Salts};
 use super::handle::session::ServerSession;
 use super::ids::{IdKind, MsgIds, Received, SeqNos, ServerClock};
 use super::outbox::{Id, Outbox, Outgoing, What};
-use super::service::*;
+use super::packet::body;
 use super::{Event, MsgId, Opened, PacketError, Side, Time, open};
 use crate::crypto::{AuthKey, Random};
+use crate::tl::envelope::GzipPacked;
+use crate::tl::types;
 
 /// What an engine begins with.
 #[derive(Clone, Debug)]
@@ -39,12 +41,7 @@ pub struct EngineConfig {
 
 impl EngineConfig {
     /// With the usual thresholds and times.
-    pub fn new(
-        auth_key: AuthKey,
-        session_id: i64,
-        server_salt: i64,
-        time_offset: i64,
-    ) -> EngineConfig {
+    pub fn new(auth_key: AuthKey, session_id: i64, server_salt: i64, time_offset: i64) -> EngineConfig {
         EngineConfig {
             auth_key,
             session_id,
@@ -113,16 +110,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(
-        side: Side,
-        config: EngineConfig,
-        now: Time,
-        mut random: Box<dyn Random + Send>,
-    ) -> Engine {
+    pub fn new(side: Side, config: EngineConfig, now: Time, mut random: Box<dyn Random + Send>) -> Engine {
         Engine {
             side,
             session_id: config.session_id,
-            clock: ServerClock::new(config.time_offset),
+            clock: ServerClock::new(config.time_offset, now),
             salts: Salts::new(config.server_salt, config.future_salts),
             ids: MsgIds::default(),
             seqnos: SeqNos::default(),
@@ -149,12 +141,7 @@ impl Engine {
         let handle = self.next_id(IdKind::FromClient, now);
         let body = self.packed(body);
         let what = What::Call { handle, refused: 0 };
-        self.outbox.push(Outgoing {
-            body,
-            content: true,
-            what,
-            id: Id::Reserved(handle),
-        });
+        self.outbox.push(Outgoing { body, content: true, what, id: Id::Reserved(handle) });
         self.liveness.began_to_wait(now.mono);
         handle
     }
@@ -175,12 +162,7 @@ impl Engine {
         let id = self.next_id(IdKind::Unsolicited, now);
         let body = self.packed(body);
         let what = What::ToClient { answers: None };
-        self.outbox.push(Outgoing {
-            body,
-            content: true,
-            what,
-            id: Id::Reserved(id),
-        });
+        self.outbox.push(Outgoing { body, content: true, what, id: Id::Reserved(id) });
         id
     }
 
@@ -197,13 +179,7 @@ impl Engine {
     pub fn reply_error(&mut self, to: MsgId, code: i32, message: &str, _now: Time) {
         debug_assert_eq!(self.side, Side::Server);
         if self.running.remove(&to) {
-            self.answer(
-                to,
-                &Writer::new(RPC_ERROR)
-                    .int(code)
-                    .bytes(message.as_bytes())
-                    .done(),
-            );
+            self.answer(to, &body(types::RpcError { error_code: code, error_message: message }));
         }
     }
 
@@ -217,9 +193,7 @@ impl Engine {
     /// [`handle_packet`](Self::handle_packet) for a packet that was [opened](open) before, to see whose session it is.
     pub fn handle_opened(&mut self, opened: Opened, now: Time) -> Result<(), PacketError> {
         if opened.session_id != self.session_id {
-            return Err(PacketError::WrongSession {
-                got: opened.session_id,
-            });
+            return Err(PacketError::WrongSession { got: opened.session_id });
         }
         let result = self.handle_outer(opened, now);
         if !matches!(result, Err(ref error) if error.is_fatal()) {
@@ -252,9 +226,7 @@ impl Engine {
     ///
     /// Server: what the client has not acknowledged is sent again under the same message ids.
     pub fn reconnected(&mut self, now: Time) {
-        self.outbox
-            .queue
-            .retain(|message| !matches!(message.what, What::Momentary | What::Again));
+        self.outbox.queue.retain(|message| !matches!(message.what, What::Momentary | What::Again));
         self.liveness = Liveness::new(now.mono, &self.timing);
         match self.side {
             Side::Client => self.ask_about_calls(),
@@ -302,12 +274,7 @@ impl Engine {
     /// Queues a service message that needs no acknowledgment.
     pub(super) fn send_service(&mut self, body: Bytes) {
         let id = self.response_id();
-        self.outbox.push(Outgoing {
-            body,
-            content: false,
-            what: What::Service,
-            id,
-        });
+        self.outbox.push(Outgoing { body, content: false, what: What::Service, id });
     }
 
     /// Compresses what is worth it. <https://core.telegram.org/mtproto/service_messages#packed-object>
@@ -316,7 +283,11 @@ impl Engine {
             return body;
         }
         match deflate(&body) {
-            Some(packed) => Writer::new(GZIP_PACKED).bytes(&packed).done(),
+            Some(packed_data) => {
+                let mut out = Vec::with_capacity(packed_data.len() + 12);
+                GzipPacked { packed_data: &packed_data }.write(&mut out);
+                out.into()
+            }
             None => body,
         }
     }
@@ -324,10 +295,7 @@ impl Engine {
 
 /// `upload.saveFilePart` and `upload.saveBigFilePart`: files are mostly compressed already.
 fn is_file_part(body: &[u8]) -> bool {
-    matches!(
-        body.first_chunk::<4>().map(|id| u32::from_le_bytes(*id)),
-        Some(0xb304_a621 | 0xde7b_673d)
-    )
+    matches!(body.first_chunk::<4>().map(|id| u32::from_le_bytes(*id)), Some(0xb304_a621 | 0xde7b_673d))
 }
 
 impl fmt::Debug for Engine {

@@ -6,26 +6,19 @@ use bytes::Bytes;
 
 use super::MsgId;
 use super::gzip::InflateError;
-use super::service::DecodeError;
 use crate::crypto::DecryptError;
+use crate::tl::DecodeError;
 
 /// Something that an engine's owner has to know or do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// Client: the answer to the call that [`Engine::send`](super::Engine::send) named `to`; never compressed.
-    Reply {
-        to: MsgId,
-        result: Result<Bytes, RpcError>,
-    },
+    Reply { to: MsgId, result: Result<Bytes, RpcError> },
     /// Client: a message that nobody asked for, never compressed: one boxed `Updates`, in practice.
     Update(Bytes),
     /// Client: the call will get no answer, and nobody can say whether it was done, except as `reason` tells.
     /// It is forgotten here; `body` is what was sent, for whoever knows that it may be sent again.
-    QueryLost {
-        to: MsgId,
-        body: Bytes,
-        reason: LostReason,
-    },
+    QueryLost { to: MsgId, body: Bytes, reason: LostReason },
     /// Client: the server has made this session anew. Updates may be missing since the last one that came, so the
     /// difference is to be fetched; comes once at the start of every session as well.
     /// <https://core.telegram.org/mtproto/service_messages#new-session-creation-notification>
@@ -107,7 +100,7 @@ pub enum PacketError {
     #[error("message {msg_id} has a seqno that does not fit (code {code})")]
     SeqNo { msg_id: MsgId, code: i32 },
     #[error("a container that says it has {0} messages; at most 1020 are allowed")]
-    ContainerCount(u32),
+    ContainerCount(usize),
     #[error("a container that is shorter than its messages say, or longer")]
     ContainerLength,
     #[error("message {0} is not older than its container")]
@@ -116,6 +109,8 @@ pub enum PacketError {
     NestedContainer,
     #[error(transparent)]
     Inflate(#[from] InflateError),
+    #[error("a service message that names {0} messages; at most 8192 are allowed")]
+    TooManyIds(usize),
     #[error("a malformed service message: {0}")]
     Malformed(#[from] DecodeError),
 }
@@ -132,6 +127,7 @@ impl PacketError {
             | PacketError::ContainerLength
             | PacketError::NestedContainer
             | PacketError::Inflate(_)
+            | PacketError::TooManyIds(_)
             | PacketError::Malformed(_) => true,
             PacketError::WrongSession { .. }
             | PacketError::MsgIdParity(_)

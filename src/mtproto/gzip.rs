@@ -24,10 +24,7 @@ pub enum InflateError {
 /// Unpacks, growing with what really comes out, to [`MAX_INFLATED`] and not further.
 pub(super) fn inflate(packed: &[u8]) -> Result<Bytes, InflateError> {
     let mut out = Vec::with_capacity((packed.len() * 4).min(MAX_INFLATED));
-    GzDecoder::new(packed)
-        .take(MAX_INFLATED as u64 + 1)
-        .read_to_end(&mut out)
-        .map_err(|_| InflateError::NotGzip)?;
+    GzDecoder::new(packed).take(MAX_INFLATED as u64 + 1).read_to_end(&mut out).map_err(|_| InflateError::NotGzip)?;
     if out.len() > MAX_INFLATED {
         return Err(InflateError::Bomb);
     }
@@ -37,9 +34,6 @@ pub(super) fn inflate(packed: &[u8]) -> Result<Bytes, InflateError> {
 /// Packs, if that saves at least an eighth.
 pub(super) fn deflate(body: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 2), Compression::fast());
-    let packed = encoder
-        .write_all(body)
-        .and_then(|()| encoder.finish())
-        .ok()?;
+    let packed = encoder.write_all(body).and_then(|()| encoder.finish()).ok()?;
     (packed.len() < body.len() - body.len() / 8).then_some(packed)
 }

@@ -7,24 +7,31 @@ use super::{MsgId, PacketError, Time};
 
 /// How far a message id may lie behind and ahead of the receiver's time, in seconds.
 /// <https://core.telegram.org/mtproto/description#message-identifier-msg-id>
-pub(super) const OLDEST: i64 = 300;
-pub(super) const NEWEST: i64 = 30;
+const OLDEST: i64 = 300;
+const NEWEST: i64 = 30;
 
 /// How many received messages are remembered. Whoever sends more within the window meets a floor below which nothing
 /// is believed to be new. <https://core.telegram.org/mtproto/security_guidelines#checking-msg-id>
 const REMEMBERED: usize = 4096;
 
-/// This side's idea of the server's clock: its own clock, corrected.
+/// This side's idea of the server's clock.
+///
+/// It runs with the monotonic clock, so nobody who sets the wall clock moves it. A machine that slept finds its
+/// monotonic clock late and its wall clock right: then the wall clock decides.
 #[derive(Debug)]
 pub(super) struct ServerClock {
+    /// A moment of our monotonic clock, and the server's Unix time then.
+    base: (Duration, Duration),
+    /// What the server's clock was ahead of our wall clock when it was set.
     offset_nanos: i64,
 }
 
 impl ServerClock {
-    pub fn new(offset_seconds: i64) -> ServerClock {
-        ServerClock {
-            offset_nanos: offset_seconds.saturating_mul(1_000_000_000),
-        }
+    pub fn new(offset_seconds: i64, now: Time) -> ServerClock {
+        let mut clock =
+            ServerClock { base: Default::default(), offset_nanos: offset_seconds.saturating_mul(1_000_000_000) };
+        clock.base = (now.mono, clock.by_wall_clock(now));
+        clock
     }
 
     pub fn offset_seconds(&self) -> i64 {
@@ -34,18 +41,34 @@ impl ServerClock {
 
     /// The server's Unix time.
     pub fn unix(&self, now: Time) -> Duration {
+        let (mono, unix) = self.base;
+        unix + now.mono.saturating_sub(mono)
+    }
+
+    fn by_wall_clock(&self, now: Time) -> Duration {
         let by = Duration::from_nanos(self.offset_nanos.unsigned_abs());
-        if self.offset_nanos < 0 {
-            now.unix.saturating_sub(by)
-        } else {
-            now.unix + by
-        }
+        if self.offset_nanos < 0 { now.unix.saturating_sub(by) } else { now.unix + by }
     }
 
     /// Sets the clock by a message that the server wrote just now.
     pub fn set(&mut self, written: MsgId, now: Time) {
         let nanos = |time: Duration| time.as_nanos() as i64;
-        self.offset_nanos = nanos(msg_id_time(written)).saturating_sub(nanos(now.unix));
+        let unix = msg_id_time(written);
+        self.offset_nanos = nanos(unix).saturating_sub(nanos(now.unix));
+        self.base = (now.mono, unix);
+    }
+
+    /// Refuses a message outside of the time window.
+    /// <https://core.telegram.org/mtproto/description#message-identifier-msg-id>
+    pub fn check_window(&mut self, id: MsgId, now: Time) -> Result<(), PacketError> {
+        let refused = match within_window(id, self.unix(now)) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let by_wall_clock = self.by_wall_clock(now);
+        within_window(id, by_wall_clock).map_err(|_| refused)?;
+        self.base = (now.mono, by_wall_clock);
+        Ok(())
     }
 }
 
@@ -158,9 +181,7 @@ impl Received {
         }
         match self.find(id) {
             Ok(_) => Err(PacketError::Duplicate(id)),
-            Err(_) if self.floor.is_some_and(|floor| id <= floor) => {
-                Err(PacketError::OlderThanMemory(id))
-            }
+            Err(_) if self.floor.is_some_and(|floor| id <= floor) => Err(PacketError::OlderThanMemory(id)),
             Err(_) => Ok(()),
         }
     }
@@ -193,12 +214,8 @@ impl Received {
 
     pub fn known(&self, id: MsgId) -> Known {
         match (self.find(id), self.messages.front(), self.messages.back()) {
-            (Ok(at), ..) => Known::Received {
-                needs_ack: self.messages[at].1 & 1 == 1,
-            },
-            (_, Some((oldest, _)), Some((newest, _))) if (*oldest..=*newest).contains(&id) => {
-                Known::NotReceived
-            }
+            (Ok(at), ..) => Known::Received { needs_ack: self.messages[at].1 & 1 == 1 },
+            (_, Some((oldest, _)), Some((newest, _))) if (*oldest..=*newest).contains(&id) => Known::NotReceived,
             (_, _, Some((newest, _))) if id > *newest => Known::NotYetReceived,
             _ => Known::Unknowable,
         }
@@ -217,8 +234,7 @@ impl Received {
     }
 }
 
-/// Refuses what lies outside of the time window around the server's time.
-pub(super) fn check_window(id: MsgId, server_time: Duration) -> Result<(), PacketError> {
+fn within_window(id: MsgId, server_time: Duration) -> Result<(), PacketError> {
     let age = server_time.as_secs() as i64 - id.seconds();
     if age > OLDEST {
         Err(PacketError::TooOld(id))

@@ -19,13 +19,13 @@ use std::time::Duration;
 mod calls;
 pub mod engine;
 mod event;
+pub mod exchange;
 pub mod framing;
 mod gzip;
 mod handle;
 mod ids;
 mod outbox;
 pub mod packet;
-mod service;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +35,6 @@ pub use framing::{Frame, FrameError, Framing, Transport};
 pub use gzip::InflateError;
 pub use handle::salts::FutureSalt;
 pub use packet::{Opened, auth_key_id, open};
-pub use service::DecodeError;
 
 /// Which end of a connection a value plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,10 +68,7 @@ impl std::ops::Add<Duration> for Time {
     type Output = Time;
 
     fn add(self, by: Duration) -> Time {
-        Time {
-            mono: self.mono + by,
-            unix: self.unix + by,
-        }
+        Time { mono: self.mono + by, unix: self.unix + by }
     }
 }
 

@@ -6,9 +6,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::engine::Engine;
 use super::ids::IdKind;
-use super::service::MSG_CONTAINER;
 use super::{MsgId, Side, Time};
 use crate::crypto::{Direction, PACKET_HEADER, encrypt_message};
+use crate::tl::envelope::MsgContainer;
 
 /// <https://core.telegram.org/mtproto/service_messages#simple-container>
 pub(super) const MAX_MESSAGES: usize = 1020;
@@ -118,15 +118,10 @@ impl Engine {
     /// How many of the waiting messages go into the next packet; at least one.
     fn count_for_one_packet(&self) -> usize {
         let mut bytes = CONTAINER_HEADER;
-        let fits = self
-            .outbox
-            .queue
-            .iter()
-            .take(MAX_MESSAGES)
-            .take_while(|message| {
-                bytes += MESSAGE_HEADER + message.body.len();
-                bytes <= MAX_CONTAINER
-            });
+        let fits = self.outbox.queue.iter().take(MAX_MESSAGES).take_while(|message| {
+            bytes += MESSAGE_HEADER + message.body.len();
+            bytes <= MAX_CONTAINER
+        });
         fits.count().max(1)
     }
 
@@ -141,11 +136,8 @@ impl Engine {
     /// <https://core.telegram.org/mtproto/service_messages#simple-container>
     fn container(&mut self, count: usize, now: Time) -> Bytes {
         let ready: Vec<Ready> = (0..count).map(|_| self.ready(now)).collect();
-        let length = CONTAINER_HEADER
-            + ready
-                .iter()
-                .map(|ready| MESSAGE_HEADER + ready.message.body.len())
-                .sum::<usize>();
+        let length =
+            CONTAINER_HEADER + ready.iter().map(|ready| MESSAGE_HEADER + ready.message.body.len()).sum::<usize>();
         // "msg_id of a container must be greater than those of its messages", so it comes last.
         let kind = match self.side {
             Side::Client => IdKind::FromClient,
@@ -155,7 +147,7 @@ impl Engine {
         self.outbox.newest = id;
         let mut packet = self.packet(length, now);
         put_header(&mut packet, id, seqno, length);
-        packet.put_u32_le(MSG_CONTAINER);
+        packet.put_u32_le(MsgContainer::ID);
         packet.put_u32_le(count as u32);
         for ready in &ready {
             put_message(&mut packet, ready);
@@ -168,11 +160,7 @@ impl Engine {
 
     /// Takes the first waiting message and gives it its id and seqno.
     fn ready(&mut self, now: Time) -> Ready {
-        let message = self
-            .outbox
-            .queue
-            .pop_front()
-            .expect("count_for_one_packet counted it");
+        let message = self.outbox.queue.pop_front().expect("count_for_one_packet counted it");
         let id = match message.id {
             Id::Kept(id, seqno) => return Ready { id, seqno, message },
             Id::New(kind) => self.next_id(kind, now),
@@ -180,11 +168,7 @@ impl Engine {
                 // Ids grow with seqnos, or the server answers with error 33; and they must not grow old.
                 let age = self.clock.unix(now).as_secs() as i64 - id.seconds();
                 let usable = id > self.outbox.newest && (-STALE / 4..STALE).contains(&age);
-                if usable {
-                    id
-                } else {
-                    self.next_id(IdKind::of(id), now)
-                }
+                if usable { id } else { self.next_id(IdKind::of(id), now) }
             }
         };
         self.outbox.newest = self.outbox.newest.max(id);
@@ -194,8 +178,7 @@ impl Engine {
 
     /// The start of a packet with room for a message of `length` bytes.
     fn packet(&self, length: usize, now: Time) -> BytesMut {
-        let mut packet =
-            BytesMut::with_capacity(PACKET_HEADER + 16 + MESSAGE_HEADER + length + MAX_PADDING);
+        let mut packet = BytesMut::with_capacity(PACKET_HEADER + 16 + MESSAGE_HEADER + length + MAX_PADDING);
         packet.put_bytes(0, PACKET_HEADER);
         packet.put_i64_le(self.salts.current(self.clock.unix(now)));
         packet.put_i64_le(self.session_id);

@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::{MsgId, PacketError, Side};
 use crate::crypto::{AuthKey, Direction, MIN_PLAINTEXT, PACKET_HEADER, decrypt_message};
+use crate::tl::{DecodeError, Reader, Tl};
 
 /// The auth key that a packet is for; 0 means an unencrypted message of the key exchange. None if it is too short.
 pub fn auth_key_id(packet: &[u8]) -> Option<u64> {
@@ -21,9 +22,12 @@ pub(super) struct Message {
 impl Message {
     /// The id of the TL object in the body; 0, which is none, if there are no four bytes.
     pub fn constructor(&self) -> u32 {
-        self.body
-            .first_chunk::<4>()
-            .map_or(0, |id| u32::from_le_bytes(*id))
+        self.body.first_chunk::<4>().map_or(0, |id| u32::from_le_bytes(*id))
+    }
+
+    /// The body, which is a service message.
+    pub fn read<'a, T: Tl<'a>>(&'a self) -> Result<T, DecodeError> {
+        T::get(&mut Reader::new(&self.body))
     }
 
     /// Content-related: to be acknowledged.
@@ -65,13 +69,13 @@ pub fn open(key: &AuthKey, from: Side, mut packet: BytesMut) -> Result<Opened, P
     let id = MsgId(header.get_i64_le());
     let seqno = header.get_i32_le();
     let length = header.get_u32_le() as usize;
-    let body = packet
-        .freeze()
-        .slice(PACKET_HEADER + MIN_PLAINTEXT..)
-        .split_to(length);
-    Ok(Opened {
-        salt,
-        session_id,
-        message: Message { id, seqno, body },
-    })
+    let body = packet.freeze().slice(PACKET_HEADER + MIN_PLAINTEXT..).split_to(length);
+    Ok(Opened { salt, session_id, message: Message { id, seqno, body } })
+}
+
+/// A service message as the body of a message.
+pub(super) fn body<'a>(object: impl Tl<'a>) -> Bytes {
+    let mut out = Vec::with_capacity(32);
+    object.put(&mut out);
+    out.into()
 }

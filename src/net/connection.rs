@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Clock;
 use super::driver::Driver;
 use super::updates::{self, Updates};
-use super::Clock;
 use crate::crypto::{AuthKey, RsaPublicKey};
 use crate::mtproto::{RpcError, Transport};
 

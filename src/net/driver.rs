@@ -10,11 +10,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Clock;
 use super::backoff::Backoff;
 use super::connection::{Call, CallFailure, Fatal, Key, Options, Status};
 use super::exchange::exchange;
 use super::updates::UpdatesSender;
-use super::Clock;
 use crate::crypto::{Random, SystemRandom};
 use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, LostReason, MsgId, Side};
 

@@ -37,21 +37,15 @@ impl PeerRow {
 const COLUMNS: &str = "SELECT id, access_hash, username, phone, name, raw FROM peer";
 
 pub(super) fn by_id(db: &Connection, id: i64) -> rusqlite::Result<Option<PeerRow>> {
-    db.prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?
-        .query_row([id], row)
-        .optional()
+    db.prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?.query_row([id], row).optional()
 }
 
 pub(super) fn by_username(db: &Connection, username: &str) -> rusqlite::Result<Option<PeerRow>> {
-    db.prepare_cached(&format!("{COLUMNS} WHERE username = ?1"))?
-        .query_row([username], row)
-        .optional()
+    db.prepare_cached(&format!("{COLUMNS} WHERE username = ?1"))?.query_row([username], row).optional()
 }
 
 pub(super) fn by_phone(db: &Connection, phone: &str) -> rusqlite::Result<Option<PeerRow>> {
-    db.prepare_cached(&format!("{COLUMNS} WHERE phone = ?1"))?
-        .query_row([phone], row)
-        .optional()
+    db.prepare_cached(&format!("{COLUMNS} WHERE phone = ?1"))?.query_row([phone], row).optional()
 }
 
 pub(super) fn put(db: &Connection, row: &PeerRow) -> rusqlite::Result<()> {
@@ -66,7 +60,13 @@ pub(super) fn put(db: &Connection, row: &PeerRow) -> rusqlite::Result<()> {
              phone = CASE WHEN ?7 THEN coalesce(excluded.phone, phone) ELSE excluded.phone END,
              name = excluded.name, raw = coalesce(excluded.raw, raw)";
     db.prepare_cached(sql)?.execute(params![
-        row.id, row.access_hash, row.username, row.phone, row.name, row.raw, row.partial
+        row.id,
+        row.access_hash,
+        row.username,
+        row.phone,
+        row.name,
+        row.raw,
+        row.partial
     ])?;
     Ok(())
 }

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use super::super::calls::MAX_IDS;
 use super::super::engine::Engine;
 use super::super::outbox::{Id, Outgoing, What};
-use super::super::packet::Message;
-use super::super::service::*;
+use super::super::packet::{Message, body};
 use super::super::{MsgId, PacketError, Side, Time};
+use crate::tl::{List, types};
 
 /// "A large number of unacknowledged messages from the server (say, over 16)".
 const MANY: usize = 16;
@@ -39,13 +40,8 @@ impl Acks {
         let more = self.waiting.split_off(self.waiting.len().min(MAX_IDS));
         let ids = std::mem::replace(&mut self.waiting, more);
         self.settle_due();
-        let body = Writer::new(MSGS_ACK).longs(&ids).done();
-        Some(Outgoing {
-            body,
-            content: false,
-            what: What::Service,
-            id,
-        })
+        let body = body(types::MsgsAck { msg_ids: ids[..].into() });
+        Some(Outgoing { body, content: false, what: What::Service, id })
     }
 
     /// An answer says it already.
@@ -65,17 +61,23 @@ impl Engine {
     /// The message will be acknowledged with the next packet, or after the ack delay.
     pub(super) fn acknowledge(&mut self, id: MsgId, now: Time) {
         self.acks.waiting.push(id.0);
-        self.acks
-            .due
-            .get_or_insert(now.mono + self.timing.ack_delay);
+        self.acks.due.get_or_insert(now.mono + self.timing.ack_delay);
     }
 
     /// The peer has these messages: a server need not keep them any longer.
     pub(super) fn handle_acks(&mut self, message: &Message) -> Result<(), PacketError> {
-        for id in Fields::of("msgs_ack", &message.body).longs()? {
+        for id in ids(message.read::<types::MsgsAck>()?.msg_ids)? {
             // A client keeps its calls until they are answered: an acknowledgment is no answer.
-            self.kept.remove(MsgId(id));
+            self.kept.remove(id);
         }
         Ok(())
     }
+}
+
+/// "Max 8192 IDs are allowed per constructor."
+pub(super) fn ids(list: List<'_, i64>) -> Result<impl Iterator<Item = MsgId>, PacketError> {
+    if list.len() > MAX_IDS {
+        return Err(PacketError::TooManyIds(list.len()));
+    }
+    Ok(list.iter().map(MsgId))
 }

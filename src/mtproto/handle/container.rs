@@ -1,13 +1,12 @@
 //! Several messages in one. <https://core.telegram.org/mtproto/service_messages#containers>
 
-use bytes::{Buf, Bytes};
-
 use super::super::engine::Engine;
 use super::super::outbox::MAX_MESSAGES;
 use super::super::packet::Message;
-use super::super::service::*;
 use super::super::{MsgId, PacketError, Side, Time};
 use super::Within;
+use crate::tl::Reader;
+use crate::tl::envelope::{self, MSG_COPY, MsgContainer};
 
 impl Engine {
     /// Handles each message of a container, and goes on when one is refused; returns the first error.
@@ -27,10 +26,7 @@ impl Engine {
             Err(error) if self.side == Side::Server => return self.refuse(&container, 64, error),
             Err(error) => return Err(error),
         };
-        let within = Within {
-            container: true,
-            ..within
-        };
+        let within = Within { container: true, ..within };
         let mut result = Ok(());
         for message in messages {
             result = result.and(self.handle_contained(message, within, now));
@@ -39,12 +35,7 @@ impl Engine {
     }
 
     /// A message of a container may be older than the time window: that is how old ones are sent again.
-    fn handle_contained(
-        &mut self,
-        message: Message,
-        within: Within,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    fn handle_contained(&mut self, message: Message, within: Within, now: Time) -> Result<(), PacketError> {
         match self.side {
             Side::Client => {
                 if !message.id.is_from_server() {
@@ -67,49 +58,36 @@ impl Engine {
 
     /// `msg_copy#e06046b2 orig_message:Message = MessageCopy`: "not used", says the documentation; a copy of what was
     /// received already is ignored. <https://core.telegram.org/mtproto/service_messages#message-copies>
-    pub(super) fn handle_copy(
-        &mut self,
-        copy: Message,
-        within: Within,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn handle_copy(&mut self, copy: Message, within: Within, now: Time) -> Result<(), PacketError> {
         if within.container || within.gzip {
             return Err(PacketError::NestedContainer);
         }
-        let mut rest = copy.body.clone();
-        rest.advance(4);
-        let original = take_message(&mut rest).ok_or(PacketError::ContainerLength)?;
+        let mut reader = Reader::new(&copy.body[4..]);
+        let original = envelope::Message::read(&mut reader).map_err(|_| PacketError::ContainerLength)?;
+        let original = contained_message(&copy, original);
         if original.constructor() == MSG_COPY {
             return Err(PacketError::NestedContainer);
         }
         self.settle(&copy, now);
-        self.handle_contained(
-            original,
-            Within {
-                container: true,
-                ..within
-            },
-            now,
-        )
+        self.handle_contained(original, Within { container: true, ..within }, now)
     }
 }
 
 /// The messages of a container, which share its memory. It has to be well-formed as a whole before any is handled.
 fn split(container: &Message, side: Side) -> Result<Vec<Message>, PacketError> {
-    let mut rest = container.body.clone();
-    if rest.len() < 8 {
-        return Err(PacketError::ContainerLength);
+    let mut reader = Reader::new(&container.body[4..]);
+    let inner = MsgContainer::read(&mut reader).map_err(|_| PacketError::ContainerLength)?;
+    if inner.len() > MAX_MESSAGES {
+        return Err(PacketError::ContainerCount(inner.len()));
     }
-    rest.advance(4);
-    let count = rest.get_u32_le();
-    if count as usize > MAX_MESSAGES {
-        return Err(PacketError::ContainerCount(count));
-    }
-    // A message takes 16 bytes at least, so this is no more than the packet justifies.
-    let mut messages = Vec::with_capacity((count as usize).min(rest.len() / 16));
-    for _ in 0..count {
-        let message = take_message(&mut rest).ok_or(PacketError::ContainerLength)?;
-        if message.constructor() == MSG_CONTAINER {
+    let mut messages = Vec::with_capacity(inner.len());
+    for message in inner {
+        let message = message.map_err(|_| PacketError::ContainerLength)?;
+        let message = contained_message(container, message);
+        if !message.body.len().is_multiple_of(4) {
+            return Err(PacketError::ContainerLength);
+        }
+        if message.constructor() == MsgContainer::ID {
             return Err(PacketError::NestedContainer);
         }
         // "The identifier of a message container must be strictly greater than those of its nested messages": a
@@ -119,26 +97,10 @@ fn split(container: &Message, side: Side) -> Result<Vec<Message>, PacketError> {
         }
         messages.push(message);
     }
-    if !rest.is_empty() {
-        return Err(PacketError::ContainerLength);
-    }
     Ok(messages)
 }
 
-/// `message msg_id:long seqno:int bytes:int body:Object = Message`, bare.
-fn take_message(rest: &mut Bytes) -> Option<Message> {
-    if rest.len() < 16 {
-        return None;
-    }
-    let (id, seqno, length) = (
-        MsgId(rest.get_i64_le()),
-        rest.get_i32_le(),
-        rest.get_u32_le() as usize,
-    );
-    let whole = length.is_multiple_of(4) && length <= rest.len();
-    whole.then(|| Message {
-        id,
-        seqno,
-        body: rest.split_to(length),
-    })
+/// A message within another, whose memory it shares.
+fn contained_message(outer: &Message, inner: envelope::Message<'_>) -> Message {
+    Message { id: MsgId(inner.msg_id), seqno: inner.seqno, body: outer.body.slice_ref(inner.body) }
 }

@@ -13,10 +13,10 @@ pub(super) mod session;
 mod state;
 
 use super::engine::Engine;
-use super::ids::check_window;
 use super::packet::Message;
-use super::service::*;
 use super::{Opened, PacketError, Side, Time};
+use crate::tl::envelope::{GzipPacked, MSG_COPY, MsgContainer, RpcResult};
+use crate::tl::{functions, types};
 
 /// Where a message was found; a wrapper is not taken out of a wrapper of its kind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,13 +33,12 @@ impl Engine {
             Side::Server => {
                 self.check_from_client(&opened, now)?;
                 // A container is not handled in itself; its messages are.
-                if opened.message.constructor() != MSG_CONTAINER {
+                if opened.message.constructor() != MsgContainer::ID {
                     self.begin_session(opened.message.id, now);
                 }
             }
         }
-        self.received
-            .insert(opened.message.id, opened.message.seqno);
+        self.received.insert(opened.message.id, opened.message.seqno);
         self.handle_message(opened.message, Within::default(), now)
     }
 
@@ -51,7 +50,7 @@ impl Engine {
             return Err(PacketError::MsgIdParity(message.id));
         }
         self.check_new_from_server(message, now)?;
-        if let Err(error) = check_window(message.id, self.clock.unix(now)) {
+        if let Err(error) = self.clock.check_window(message.id, now) {
             if self.received.is_empty() {
                 // Nobody could have recorded a message of a session whose random id was made just now: our clock is off.
                 self.set_clock(message.id, now);
@@ -77,17 +76,12 @@ impl Engine {
         if !message.id.is_from_client() {
             return self.refuse(message, 18, PacketError::MsgIdParity(message.id));
         }
-        let server_time = self.clock.unix(now);
-        if let Err(error) = check_window(message.id, server_time) {
-            let code = if matches!(error, PacketError::TooOld(_)) {
-                16
-            } else {
-                17
-            };
+        if let Err(error) = self.clock.check_window(message.id, now) {
+            let code = if matches!(error, PacketError::TooOld(_)) { 16 } else { 17 };
             return self.refuse(message, code, error);
         }
         // https://core.telegram.org/mtproto/description#server-salt
-        if !self.salts.accepts(opened.salt, server_time) {
+        if !self.salts.accepts(opened.salt, self.clock.unix(now)) {
             return self.refuse_salt(message, now);
         }
         self.check_new_from_client(message, now)?;
@@ -95,54 +89,51 @@ impl Engine {
     }
 
     /// The index: one message of the peer, new and in order.
-    fn handle_message(
-        &mut self,
-        message: Message,
-        within: Within,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    fn handle_message(&mut self, message: Message, within: Within, now: Time) -> Result<(), PacketError> {
         match message.constructor() {
-            MSG_CONTAINER => return self.handle_container(message, within, now),
-            GZIP_PACKED => return self.handle_packed(message, within, now),
+            MsgContainer::ID => return self.handle_container(message, within, now),
+            GzipPacked::ID => return self.handle_packed(message, within, now),
             MSG_COPY => return self.handle_copy(message, within, now),
             _ => self.settle(&message, now),
         }
         match (message.constructor(), self.side) {
-            (MSGS_ACK, _) => self.handle_acks(&message),
-            (MSGS_STATE_REQ, _) => self.handle_state_request(&message),
-            (MSG_RESEND_REQ | MSG_RESEND_ANS_REQ, _) => self.handle_resend_request(&message),
+            (types::MsgsAck::ID, _) => self.handle_acks(&message),
+            (types::MsgsStateReq::ID, _) => self.handle_state_request(&message),
+            (types::MsgResendReq::ID | types::MsgResendAnsReq::ID, _) => self.handle_resend_request(&message),
 
-            (RPC_RESULT, Side::Client) => self.handle_result(&message),
-            (BAD_MSG_NOTIFICATION, Side::Client) => self.handle_bad_msg(&message, now),
-            (BAD_SERVER_SALT, Side::Client) => self.handle_bad_salt(&message, now),
-            (FUTURE_SALTS, Side::Client) => self.handle_future_salts(&message),
-            (NEW_SESSION_CREATED, Side::Client) => self.handle_new_session(&message, now),
-            (PONG, Side::Client) => self.handle_pong(&message, now),
-            (MSGS_STATE_INFO, Side::Client) => self.handle_state_info(&message),
-            (MSGS_ALL_INFO, Side::Client) => self.handle_all_info(&message),
-            (MSG_DETAILED_INFO, Side::Client) => self.handle_detailed_info(&message, now),
-            (MSG_NEW_DETAILED_INFO, Side::Client) => self.handle_new_detailed_info(&message, now),
-            (DESTROY_SESSION_OK | DESTROY_SESSION_NONE, Side::Client) => {
+            (RpcResult::ID, Side::Client) => self.handle_result(&message),
+            (types::BadMsgNotification::ID, Side::Client) => self.handle_bad_msg(&message, now),
+            (types::BadServerSalt::ID, Side::Client) => self.handle_bad_salt(&message, now),
+            (types::FutureSalts::ID, Side::Client) => self.handle_future_salts(&message),
+            (types::NewSessionCreated::ID, Side::Client) => self.handle_new_session(&message, now),
+            (types::Pong::ID, Side::Client) => self.handle_pong(&message, now),
+            (types::MsgsStateInfo::ID, Side::Client) => self.handle_state_info(&message),
+            (types::MsgsAllInfo::ID, Side::Client) => self.handle_all_info(&message),
+            (types::MsgDetailedInfo::ID, Side::Client) => self.handle_detailed_info(&message, now),
+            (types::MsgNewDetailedInfo::ID, Side::Client) => self.handle_new_detailed_info(&message, now),
+            (types::DestroySessionOk::ID | types::DestroySessionNone::ID, Side::Client) => {
                 self.handle_session_destroyed(&message)
             }
-            (DESTROY_AUTH_KEY_OK | DESTROY_AUTH_KEY_NONE | DESTROY_AUTH_KEY_FAIL, Side::Client) => {
-                self.handle_auth_key_destroyed(&message)
-            }
+            (
+                types::DestroyAuthKeyOk::ID | types::DestroyAuthKeyNone::ID | types::DestroyAuthKeyFail::ID,
+                Side::Client,
+            ) => self.handle_auth_key_destroyed(&message),
             (_, Side::Client) => self.handle_update(message),
 
-            (PING, Side::Server) => self.handle_ping(&message),
-            (PING_DELAY_DISCONNECT, Side::Server) => {
-                self.handle_ping_delay_disconnect(&message, now)
-            }
-            (RPC_DROP_ANSWER, Side::Server) => self.handle_drop_answer(&message),
-            (GET_FUTURE_SALTS, Side::Server) => self.handle_get_future_salts(&message, now),
-            (DESTROY_SESSION, Side::Server) => self.handle_destroy_session(&message),
-            (DESTROY_AUTH_KEY, Side::Server) => self.handle_destroy_auth_key(&message),
+            (functions::Ping::ID, Side::Server) => self.handle_ping(&message),
+            (functions::PingDelayDisconnect::ID, Side::Server) => self.handle_ping_delay_disconnect(&message, now),
+            (functions::RpcDropAnswer::ID, Side::Server) => self.handle_drop_answer(&message),
+            (functions::GetFutureSalts::ID, Side::Server) => self.handle_get_future_salts(&message, now),
+            (functions::DestroySession::ID, Side::Server) => self.handle_destroy_session(&message),
+            (functions::DestroyAuthKey::ID, Side::Server) => self.handle_destroy_auth_key(&message),
             // Long polling over HTTP; on a stream there is nothing to wait for.
-            (HTTP_WAIT, Side::Server) => Ok(()),
+            (types::HttpWait::ID, Side::Server) => Ok(()),
             // A server keeps its messages until they are acknowledged, and asks for nothing else about them.
             (
-                MSGS_STATE_INFO | MSGS_ALL_INFO | MSG_DETAILED_INFO | MSG_NEW_DETAILED_INFO,
+                types::MsgsStateInfo::ID
+                | types::MsgsAllInfo::ID
+                | types::MsgDetailedInfo::ID
+                | types::MsgNewDetailedInfo::ID,
                 Side::Server,
             ) => Ok(()),
             (_, Side::Server) => self.handle_query(message),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::super::engine::{Engine, Timing};
 use super::super::ids::IdKind;
 use super::super::outbox::{Id, Outgoing, What};
-use super::super::packet::Message;
-use super::super::service::*;
+use super::super::packet::{Message, body};
 use super::super::{Event, MsgId, PacketError, Side, Time};
+use crate::tl::{functions, types};
 
 /// When the peer was heard, and what is to be done if it is not heard again. All in monotonic time.
 #[derive(Debug)]
@@ -34,14 +34,7 @@ impl Liveness {
     /// A new connection; what was asked on an old one is forgotten.
     pub fn new(now: Duration, timing: &Timing) -> Liveness {
         let next_ping = now + timing.ping_interval;
-        Liveness {
-            heard: now,
-            waiting_since: None,
-            ping: None,
-            next_ping,
-            told: false,
-            disconnect: None,
-        }
+        Liveness { heard: now, waiting_since: None, ping: None, next_ping, told: false, disconnect: None }
     }
 
     pub fn heard(&mut self, now: Duration) {
@@ -117,19 +110,15 @@ impl Engine {
     pub fn ping(&mut self, now: Time) -> i64 {
         let ping_id = self.random.i64();
         let ping = match self.timing.disconnect_delay {
-            Some(delay) => Writer::new(PING_DELAY_DISCONNECT)
-                .long(ping_id)
-                .int(delay.as_secs() as i32),
-            None => Writer::new(PING).long(ping_id),
+            Some(delay) => {
+                let disconnect_delay = delay.as_secs() as i32;
+                body(functions::PingDelayDisconnect { ping_id, disconnect_delay })
+            }
+            None => body(functions::Ping { ping_id }),
         };
         // "These messages do not require acknowledgments."
         let id = Id::New(IdKind::FromClient);
-        self.outbox.push(Outgoing {
-            body: ping.done(),
-            content: false,
-            what: What::Momentary,
-            id,
-        });
+        self.outbox.push(Outgoing { body: ping, content: false, what: What::Momentary, id });
         // Asking again gives nobody more time to answer.
         let sent = self.liveness.ping.take().and_then(|ping| ping.sent);
         self.liveness.ping = Some(Ping { id: ping_id, sent });
@@ -138,8 +127,7 @@ impl Engine {
     }
 
     pub(super) fn handle_pong(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
-        let mut fields = Fields::of("pong", &message.body);
-        let (_msg_id, ping_id) = (fields.long()?, fields.long()?);
+        let types::Pong { ping_id, .. } = message.read()?;
         if let Some(ping) = self.liveness.ping.take_if(|ping| ping.id == ping_id) {
             let took = now.mono.saturating_sub(ping.sent.unwrap_or(now.mono));
             self.events.push_back(Event::Pong { ping_id, took });
@@ -148,7 +136,7 @@ impl Engine {
     }
 
     pub(super) fn handle_ping(&mut self, message: &Message) -> Result<(), PacketError> {
-        let ping_id = Fields::of("ping", &message.body).long()?;
+        let functions::Ping { ping_id } = message.read()?;
         self.pong(message.id, ping_id);
         Ok(())
     }
@@ -156,19 +144,14 @@ impl Engine {
     /// "Works like ping. In addition, after this is received, the server starts a timer which will close the current
     /// connection disconnect_delay seconds later unless it receives a new message of the same type."
     /// <https://core.telegram.org/mtproto/service_messages#deferred-connection-closure--ping>
-    pub(super) fn handle_ping_delay_disconnect(
-        &mut self,
-        message: &Message,
-        now: Time,
-    ) -> Result<(), PacketError> {
-        let mut fields = Fields::of("ping_delay_disconnect", &message.body);
-        let (ping_id, delay) = (fields.long()?, fields.int()?);
-        self.liveness.disconnect = Some(now.mono + Duration::from_secs(delay.max(0) as u64));
+    pub(super) fn handle_ping_delay_disconnect(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
+        let functions::PingDelayDisconnect { ping_id, disconnect_delay } = message.read()?;
+        self.liveness.disconnect = Some(now.mono + Duration::from_secs(disconnect_delay.max(0) as u64));
         self.pong(message.id, ping_id);
         Ok(())
     }
 
     fn pong(&mut self, to: MsgId, ping_id: i64) {
-        self.send_service(Writer::new(PONG).long(to.0).long(ping_id).done());
+        self.send_service(body(types::Pong { msg_id: to.0, ping_id }));
     }
 }

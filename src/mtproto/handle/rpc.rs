@@ -1,30 +1,28 @@
 //! Queries and their answers. <https://core.telegram.org/mtproto/service_messages#response-to-an-rpc-query>
 
-use bytes::{Buf, Bytes};
-
 use super::super::calls::Sent;
 use super::super::engine::Engine;
 use super::super::ids::IdKind;
 use super::super::outbox::{Id, Outgoing, What};
-use super::super::packet::Message;
-use super::super::service::*;
+use super::super::packet::{Message, body};
 use super::super::{Event, LostReason, MsgId, PacketError, RpcError, Time};
 use super::packed::unpacked;
+use crate::tl::envelope::{MsgContainer, RpcResult};
+use crate::tl::{Reader, Tl, functions, types};
 
 impl Engine {
     /// Client: `rpc_result#f35c6d01 req_msg_id:long result:Object`. An answer to nothing of ours, such as a call that
     /// was cancelled, is acknowledged and dropped.
     pub(super) fn handle_result(&mut self, message: &Message) -> Result<(), PacketError> {
-        let wire = MsgId(Fields::of("rpc_result", &message.body).long()?);
-        let Some(call) = self.calls.take(wire) else {
+        let RpcResult { req_msg_id, result } = RpcResult::read(&mut Reader::new(&message.body[4..]))?;
+        let Some(call) = self.calls.take(MsgId(req_msg_id)) else {
             return Ok(());
         };
         let to = call.handle;
-        let result =
-            unpacked(message.body.slice(12..)).and_then(|object| match object.first_chunk::<4>() {
-                Some(id) if u32::from_le_bytes(*id) == RPC_ERROR => rpc_error(&object).map(Err),
-                _ => Ok(Ok(object)),
-            });
+        let result = unpacked(message.body.slice_ref(result)).and_then(|object| match object.first_chunk::<4>() {
+            Some(id) if u32::from_le_bytes(*id) == types::RpcError::ID => rpc_error(&object).map(Err),
+            _ => Ok(Ok(object)),
+        });
         match result {
             Ok(result) => self.events.push_back(Event::Reply { to, result }),
             Err(error) => {
@@ -39,10 +37,7 @@ impl Engine {
     /// Server: everything that is no service message is a query.
     pub(super) fn handle_query(&mut self, message: Message) -> Result<(), PacketError> {
         self.running.insert(message.id);
-        self.events.push_back(Event::Query {
-            msg_id: message.id,
-            body: message.body,
-        });
+        self.events.push_back(Event::Query { msg_id: message.id, body: message.body });
         Ok(())
     }
 
@@ -56,11 +51,7 @@ impl Engine {
     /// sent again; otherwise the client learns that the message has come.
     ///
     /// <https://core.telegram.org/mtproto/service_messages_about_messages#extended-voluntary-communication-of-status-of-one-message>
-    pub(super) fn check_new_from_client(
-        &mut self,
-        message: &Message,
-        now: Time,
-    ) -> Result<(), PacketError> {
+    pub(super) fn check_new_from_client(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let Err(error) = self.received.check_new(message.id) else {
             return Ok(());
         };
@@ -68,7 +59,7 @@ impl Engine {
             // 20: "it cannot be verified whether the server has received a message with this msg_id or not".
             PacketError::OlderThanMemory(_) => return self.refuse(message, 20, error),
             // 19: "container msg_id is the same as msg_id of a previously received message".
-            _ if message.constructor() == MSG_CONTAINER => return self.refuse(message, 19, error),
+            _ if message.constructor() == MsgContainer::ID => return self.refuse(message, 19, error),
             _ => {}
         }
         if let Some(answer) = self.kept.answer_to(message.id) {
@@ -85,46 +76,31 @@ impl Engine {
     pub(in crate::mtproto) fn answer(&mut self, to: MsgId, object: &[u8]) {
         self.acks.forget(to);
         let mut result = Vec::with_capacity(12 + object.len());
-        result.extend_from_slice(&RPC_RESULT.to_le_bytes());
-        result.extend_from_slice(&to.0.to_le_bytes());
-        result.extend_from_slice(object);
+        RpcResult { req_msg_id: to.0, result: object }.write(&mut result);
         let what = What::ToClient { answers: Some(to) };
-        self.outbox.push(Outgoing {
-            body: result.into(),
-            content: true,
-            what,
-            id: Id::New(IdKind::Response),
-        });
+        self.outbox.push(Outgoing { body: result.into(), content: true, what, id: Id::New(IdKind::Response) });
     }
 
     /// Client: tells the server that nobody waits for this answer any more.
     ///
     /// <https://core.telegram.org/mtproto/service_messages#cancellation-of-an-rpc-query>
     pub(in crate::mtproto) fn drop_answer(&mut self, wire: MsgId) {
-        let body = Writer::new(RPC_DROP_ANSWER).long(wire.0).done();
+        let body = body(functions::RpcDropAnswer { req_msg_id: wire.0 });
         let id = Id::New(IdKind::FromClient);
-        self.outbox.push(Outgoing {
-            body,
-            content: true,
-            what: What::Service,
-            id,
-        });
+        self.outbox.push(Outgoing { body, content: true, what: What::Service, id });
     }
 
     pub(super) fn handle_drop_answer(&mut self, message: &Message) -> Result<(), PacketError> {
-        let query = MsgId(Fields::of("rpc_drop_answer", &message.body).long()?);
-        let body = if self.running.remove(&query) {
+        let query = MsgId(message.read::<functions::RpcDropAnswer>()?.req_msg_id);
+        let said = if self.running.remove(&query) {
             self.events.push_back(Event::QueryDropped { msg_id: query });
-            Writer::new(RPC_ANSWER_DROPPED_RUNNING)
+            body(types::RpcAnswerDroppedRunning {})
         } else if let Some((id, sent)) = self.take_answer_to(query) {
-            Writer::new(RPC_ANSWER_DROPPED)
-                .long(id.0)
-                .int(sent.seqno)
-                .int(sent.body.len() as i32)
+            body(types::RpcAnswerDropped { msg_id: id.0, seq_no: sent.seqno, bytes: sent.body.len() as i32 })
         } else {
-            Writer::new(RPC_ANSWER_UNKNOWN)
+            body(types::RpcAnswerUnknown {})
         };
-        self.answer(message.id, &body.done());
+        self.answer(message.id, &said);
         Ok(())
     }
 
@@ -134,12 +110,7 @@ impl Engine {
     }
 }
 
-/// `rpc_error#2144ca19 error_code:int error_message:string`
-fn rpc_error(object: &Bytes) -> Result<RpcError, PacketError> {
-    let mut fields = Fields::of("rpc_error", object);
-    let (code, message) = (fields.int()?, fields.bytes()?);
-    Ok(RpcError {
-        code,
-        message: String::from_utf8_lossy(message.chunk()).into_owned(),
-    })
+fn rpc_error(object: &[u8]) -> Result<RpcError, PacketError> {
+    let types::RpcError { error_code, error_message } = Tl::get(&mut Reader::new(object))?;
+    Ok(RpcError { code: error_code, message: error_message.to_owned() })
 }

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::pair::*;
-use crate::mtproto::service::*;
+use super::service::*;
 use crate::mtproto::*;
 
 #[test]
@@ -9,9 +9,7 @@ fn a_call_is_answered() {
     let mut pair = Pair::new();
     let call = pair.send();
     pair.settle();
-    let [query] = pair.queries()[..] else {
-        panic!("one query")
-    };
+    let [query] = pair.queries()[..] else { panic!("one query") };
     assert_eq!(query, call);
     pair.reply(query);
     pair.settle();
@@ -26,20 +24,10 @@ fn an_rpc_error_reaches_its_call() {
     let call = pair.send();
     pair.settle();
     let query = pair.queries()[0];
-    pair.server
-        .reply_error(query, 420, "FLOOD_WAIT_3", pair.now);
+    pair.server.reply_error(query, 420, "FLOOD_WAIT_3", pair.now);
     pair.settle();
-    let error = RpcError {
-        code: 420,
-        message: "FLOOD_WAIT_3".into(),
-    };
-    assert_eq!(
-        pair.client_events(),
-        [Event::Reply {
-            to: call,
-            result: Err(error)
-        }]
-    );
+    let error = RpcError { code: 420, message: "FLOOD_WAIT_3".into() };
+    assert_eq!(pair.client_events(), [Event::Reply { to: call, result: Err(error) }]);
 }
 
 #[test]
@@ -51,10 +39,7 @@ fn answers_may_come_in_any_order() {
         pair.reply(query);
         pair.settle();
     }
-    assert_eq!(
-        pair.client_events(),
-        [answer(calls[2]), answer(calls[1]), answer(calls[0])]
-    );
+    assert_eq!(pair.client_events(), [answer(calls[2]), answer(calls[1]), answer(calls[0])]);
 }
 
 #[test]
@@ -68,17 +53,15 @@ fn an_update_reaches_the_client() {
 #[test]
 fn what_waits_together_goes_in_one_container() {
     let mut pair = Pair::connected();
-    (0..5).for_each(|_| drop(pair.send()));
+    for _ in 0..5 {
+        pair.send();
+    }
     let packets = pair.client_packets();
     assert_eq!(packets.len(), 1);
     let (id, seqno, body) = opened(Side::Client, &packets[0]);
     assert_eq!(constructor(&body), MSG_CONTAINER);
     assert_eq!(seqno & 1, 0, "a container is not content-related");
-    assert!(
-        messages(Side::Client, &packets[0])
-            .iter()
-            .all(|(inner, seqno, _)| *inner < id && seqno & 1 == 1)
-    );
+    assert!(messages(Side::Client, &packets[0]).iter().all(|(inner, seqno, _)| *inner < id && seqno & 1 == 1));
     pair.to_server(&packets[0]);
     assert_eq!(pair.queries().len(), 5);
 }
@@ -86,20 +69,15 @@ fn what_waits_together_goes_in_one_container() {
 #[test]
 fn a_container_has_at_most_1020_messages() {
     let mut pair = Pair::connected();
-    (0..2500).for_each(|_| drop(pair.send()));
+    for _ in 0..2500 {
+        pair.send();
+    }
     let packets = pair.client_packets();
-    let counts: Vec<usize> = packets
-        .iter()
-        .map(|packet| messages(Side::Client, packet).len())
-        .collect();
+    let counts: Vec<usize> = packets.iter().map(|packet| messages(Side::Client, packet).len()).collect();
     assert_eq!(counts, [1020, 1020, 460]);
     packets.iter().for_each(|packet| pair.to_server(packet));
     assert_eq!(pair.queries().len(), 2500);
-    assert_eq!(
-        pair.errors,
-        [],
-        "ids and seqnos grow together across containers"
-    );
+    assert_eq!(pair.errors, [], "ids and seqnos grow together across containers");
 }
 
 #[test]
@@ -108,15 +86,11 @@ fn a_container_has_at_most_a_mebibyte() {
     let mut large = vec![0; 400_000];
     // As saveFilePart, it is not compressed.
     large[..4].copy_from_slice(&0xb304_a621_u32.to_le_bytes());
-    (0..4).for_each(|_| drop(pair.client.send(large.clone().into(), pair.now)));
+    for _ in 0..4 {
+        pair.client.send(large.clone().into(), pair.now);
+    }
     let packets = pair.client_packets();
-    assert_eq!(
-        packets
-            .iter()
-            .map(|packet| messages(Side::Client, packet).len())
-            .collect::<Vec<_>>(),
-        [2, 2]
-    );
+    assert_eq!(packets.iter().map(|packet| messages(Side::Client, packet).len()).collect::<Vec<_>>(), [2, 2]);
     packets.iter().for_each(|packet| pair.to_server(packet));
     assert_eq!(pair.server_events().len(), 4);
 }
@@ -130,25 +104,14 @@ fn what_compresses_well_is_compressed_both_ways() {
     assert!(packets[0].len() < 1000);
     pair.to_server(&packets[0]);
     let events = pair.server_events();
-    let [Event::Query { msg_id, body }] = &events[..] else {
-        panic!("{events:?}")
-    };
+    let [Event::Query { msg_id, body }] = &events[..] else { panic!("{events:?}") };
     assert_eq!(body, &large);
     pair.server.reply(*msg_id, large.clone(), pair.now);
     pair.server.push(large.clone(), pair.now);
     let packets = pair.server_packets();
     assert!(packets[0].len() < 1000);
     pair.to_client(&packets[0]);
-    assert_eq!(
-        pair.client_events(),
-        [
-            Event::Reply {
-                to: call,
-                result: Ok(large.clone())
-            },
-            Event::Update(large)
-        ]
-    );
+    assert_eq!(pair.client_events(), [Event::Reply { to: call, result: Ok(large.clone()) }, Event::Update(large)]);
 }
 
 #[test]
@@ -159,10 +122,7 @@ fn a_cancelled_call_has_no_answer() {
     let query = pair.queries()[0];
     pair.client.cancel(call);
     pair.settle();
-    assert_eq!(
-        pair.server_events(),
-        [Event::QueryDropped { msg_id: query }]
-    );
+    assert_eq!(pair.server_events(), [Event::QueryDropped { msg_id: query }]);
     pair.reply(query);
     pair.settle();
     assert_eq!(pair.client_events(), []);

@@ -8,3 +8,4 @@ mod pair;
 mod ping;
 mod reconnect;
 mod server;
+mod service;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::service::*;
 use crate::crypto::{AuthKey, Direction, PACKET_HEADER, Random, SeededRandom, encrypt_message};
-use crate::mtproto::service::*;
 use crate::mtproto::*;
 
 pub const SESSION: i64 = 0x5e55_1011;
@@ -21,10 +21,7 @@ pub fn auth_key() -> AuthKey {
 }
 
 pub fn start() -> Time {
-    Time {
-        mono: Duration::from_secs(1000),
-        unix: Duration::new(1_750_000_000, 250_000_000),
-    }
+    Time { mono: Duration::from_secs(1000), unix: Duration::new(1_750_000_000, 250_000_000) }
 }
 
 pub fn seconds(seconds: u64) -> Duration {
@@ -58,15 +55,7 @@ pub struct Forged {
 impl Forged {
     pub fn new(id: MsgId, seqno: i32, body: impl AsRef<[u8]>) -> Forged {
         let body = body.as_ref().to_vec();
-        Forged {
-            salt: SALT,
-            session: SESSION,
-            id,
-            seqno,
-            body,
-            length: None,
-            padding: None,
-        }
+        Forged { salt: SALT, session: SESSION, id, seqno, body, length: None, padding: None }
     }
 
     pub fn packet(&self, from: Side) -> BytesMut {
@@ -86,12 +75,7 @@ impl Forged {
             packet.put_bytes(0, padding);
             seal_as_it_is(direction, &mut packet);
         } else {
-            encrypt_message(
-                &auth_key(),
-                direction,
-                &mut packet,
-                &mut SeededRandom::new(1),
-            );
+            encrypt_message(&auth_key(), direction, &mut packet, &mut SeededRandom::new(1));
         }
         packet
     }
@@ -112,11 +96,7 @@ fn seal_as_it_is(direction: Direction, packet: &mut BytesMut) {
     let b = sha256(&[&key.as_bytes()[40 + x..76 + x], msg_key]);
     let aes_key: Vec<u8> = [&a[..8], &b[8..24], &a[24..]].concat();
     let aes_iv: Vec<u8> = [&b[..8], &a[8..24], &b[24..]].concat();
-    ige_encrypt(
-        &aes_key.try_into().unwrap(),
-        &aes_iv.try_into().unwrap(),
-        data,
-    );
+    ige_encrypt(&aes_key.try_into().unwrap(), &aes_iv.try_into().unwrap(), data);
     header[..8].copy_from_slice(&key.id_bytes());
     header[8..].copy_from_slice(msg_key);
 }
@@ -168,7 +148,7 @@ pub struct Pair {
     pub client: Engine,
     pub server: Engine,
     pub now: Time,
-    /// What the server's clock is ahead of the client's.
+    /// What the server's clock, `now`, is ahead of the client's.
     pub server_ahead: i64,
     /// All that was refused, and by whom.
     pub errors: Vec<(Side, PacketError)>,
@@ -185,6 +165,14 @@ impl Pair {
         }
     }
 
+    /// A pair in which the client's clock is wrong from the beginning.
+    pub fn with_server_ahead(seconds: i64) -> Pair {
+        let mut pair = Pair { server_ahead: seconds, ..Pair::new() };
+        let config = EngineConfig::new(auth_key(), SESSION, SALT, 0);
+        pair.client = Engine::new(Side::Client, config, pair.client_now(), Box::new(SeededRandom::new(1)));
+        pair
+    }
+
     /// A pair whose session has begun, with no packet on its way and no event left.
     pub fn connected() -> Pair {
         let mut pair = Pair::new();
@@ -194,39 +182,37 @@ impl Pair {
         pair
     }
 
-    pub fn server_now(&self) -> Time {
-        let unix = self.now.unix.as_secs_f64() + self.server_ahead as f64;
-        Time {
-            mono: self.now.mono,
-            unix: Duration::from_secs_f64(unix),
-        }
+    /// What the client's clock shows.
+    pub fn client_now(&self) -> Time {
+        let unix = self.now.unix.as_secs_f64() - self.server_ahead as f64;
+        Time { mono: self.now.mono, unix: Duration::from_secs_f64(unix) }
     }
 
     pub fn wait(&mut self, duration: Duration) {
         self.now = self.now + duration;
-        self.client.handle_timeout(self.now);
-        self.server.handle_timeout(self.server_now());
+        self.client.handle_timeout(self.client_now());
+        self.server.handle_timeout(self.now);
     }
 
     /// What the client has to say now.
     pub fn client_packets(&mut self) -> Vec<Bytes> {
-        std::iter::from_fn(|| self.client.poll_packet(self.now)).collect()
+        let now = self.client_now();
+        std::iter::from_fn(|| self.client.poll_packet(now)).collect()
     }
 
     pub fn server_packets(&mut self) -> Vec<Bytes> {
-        let now = self.server_now();
-        std::iter::from_fn(|| self.server.poll_packet(now)).collect()
+        std::iter::from_fn(|| self.server.poll_packet(self.now)).collect()
     }
 
     pub fn to_server(&mut self, packet: &[u8]) {
-        let now = self.server_now();
-        if let Err(error) = self.server.handle_packet(packet.into(), now) {
+        if let Err(error) = self.server.handle_packet(packet.into(), self.now) {
             self.errors.push((Side::Server, error));
         }
     }
 
     pub fn to_client(&mut self, packet: &[u8]) {
-        if let Err(error) = self.client.handle_packet(packet.into(), self.now) {
+        let now = self.client_now();
+        if let Err(error) = self.client.handle_packet(packet.into(), now) {
             self.errors.push((Side::Client, error));
         }
     }
@@ -251,21 +237,19 @@ impl Pair {
     }
 
     pub fn send(&mut self) -> MsgId {
-        self.client.send(QUERY.into(), self.now)
+        let now = self.client_now();
+        self.client.send(QUERY.into(), now)
     }
 
     pub fn reply(&mut self, to: MsgId) {
-        let now = self.server_now();
-        self.server.reply(to, RESULT.into(), now);
+        self.server.reply(to, RESULT.into(), self.now);
     }
 
     /// A whole call: sent, answered, and its answer received.
     pub fn call(&mut self) {
         let call = self.send();
         self.settle();
-        let [query] = self.queries()[..] else {
-            panic!("one query should have come")
-        };
+        let [query] = self.queries()[..] else { panic!("one query should have come") };
         self.reply(query);
         self.settle();
         assert!(self.client_events().contains(&answer(call)));
@@ -293,9 +277,9 @@ impl Pair {
 
     /// Both ends find that the connection is another one.
     pub fn reconnect(&mut self) {
-        self.client.reconnected(self.now);
-        let now = self.server_now();
-        self.server.reconnected(now);
+        let now = self.client_now();
+        self.client.reconnected(now);
+        self.server.reconnected(self.now);
     }
 
     /// The server has forgotten the session.
@@ -306,8 +290,5 @@ impl Pair {
 
 /// The event of a call's answer.
 pub fn answer(call: MsgId) -> Event {
-    Event::Reply {
-        to: call,
-        result: Ok(RESULT.into()),
-    }
+    Event::Reply { to: call, result: Ok(RESULT.into()) }
 }
