@@ -10,6 +10,7 @@ use super::log;
 use crate::host::config::{self, Config};
 use crate::host::{Found, Selection, list, script_at, spec};
 use crate::lua;
+use std::sync::Arc;
 
 #[derive(Args)]
 #[command(after_help = "Example:  moongram check scripts/hello.lua\n\
@@ -39,9 +40,10 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
         scripts.extend(found.into_iter().map(|found| (folder.clone(), found)));
     }
     for (folder, found) in &scripts {
-        for diagnostic in lua::check(spec(&config, folder, found)).await {
-            println!("{diagnostic}");
-            faults += usize::from(diagnostic.is_error());
+        for diagnostic in lua::check(Arc::new(spec(&config, folder, found))).await {
+            let line = diagnostic.line.map_or(String::new(), |line| format!("{line}:"));
+            println!("{}:{line} {}", diagnostic.file, diagnostic.message);
+            faults += 1;
         }
     }
     let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });

@@ -174,6 +174,13 @@ impl Client {
         self.shared.core.status().connected
     }
 
+    /// Waits for the end that no reconnection mends, and tells why it came.
+    pub async fn ended(&self) -> String {
+        let Some(mut status) = self.shared.core.status.clone() else { return std::future::pending().await };
+        let fatal = status.wait_for(|status| status.fatal.is_some()).await.ok().and_then(|status| status.fatal.clone());
+        fatal.map_or_else(|| "the connection was closed".into(), |fatal| fatal.to_string())
+    }
+
     /// Saves the state, closes every subscription, and fails every later call of every clone. The session is free again when the
     /// last clone is dropped.
     pub async fn stop(self) {

@@ -156,13 +156,16 @@ impl Supervisor {
                 }
                 () = removal => self.sync(&Touched::Paths(Vec::new())).await,
                 request = requests.recv() => match request {
-                    Some(Request::List(answer)) => drop(answer.send(self.rows())),
+                    // Who asked may have gone away meanwhile: an answer that nobody takes is no loss.
+                    Some(Request::List(answer)) => {
+                        let _ = answer.send(self.rows());
+                    }
                     Some(Request::IsIdle(answer)) => {
-                        drop(answer.send(self.slots.values().all(|slot| slot.inbox.is_idle())));
+                        let _ = answer.send(self.slots.values().all(|slot| slot.inbox.is_idle()));
                     }
                     Some(Request::Stop(answer)) => {
                         self.stop().await;
-                        drop(answer.send(()));
+                        let _ = answer.send(());
                         return;
                     }
                     None => return self.stop().await,
