@@ -68,7 +68,9 @@ impl Host {
     /// Loads every script of the folder, lets the updates begin and watches the folder from then on. `events` hears
     /// what happens from the first script on. Needs a tokio `LocalSet` or a current-thread runtime only for the caller:
     /// each script has a thread of its own.
-    pub async fn start(options: Options, client: Client, clock: Clock, events: broadcast::Sender<Event>) -> Host {
+    pub async fn start(mut options: Options, client: Client, clock: Clock, events: broadcast::Sender<Event>) -> Host {
+        // The watcher reports whole paths without links; the folder may have been named by neither.
+        options.folder = options.folder.canonicalize().unwrap_or(options.folder);
         let watch = Watch::start(&options.folder);
         let (requests, incoming) = mpsc::channel(16);
         let mut supervisor = Supervisor {
