@@ -15,7 +15,7 @@ use crate::client::{self, Client, SessionAt, SignIn};
 use crate::crypto::RsaPublicKey;
 use crate::host::config::{self, Config};
 use crate::host::{self, Host, Selection};
-use crate::local_dc::{self, LocalDc, Peer, WorldEvent};
+use crate::local_dc::{self, LocalDc, Peer, WorldEvent, Written};
 use crate::net::Clock;
 
 /// Who types, until `/as` says otherwise.
@@ -52,7 +52,7 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let host = Host::start(host_options, client.clone(), clock.clone(), broadcast::channel(64).0).await;
     let has_scripts = host.list().await.iter().any(|row| row.version > 0);
     let chat = Peer::User(bot.id);
-    let table = Table { dc, bot: bot.id, client, host, clock, speaker: user, chat, people: vec![user] };
+    let table = Table { dc, bot: bot.id, client, host, clock, speaker: user, chat, people: vec![user], buttons: None };
     let code = table.play(world).await?;
     if !has_scripts && !io::stdin().is_terminal() {
         eprintln!("moongram: no script of {} is running", folder.display());
@@ -79,6 +79,8 @@ struct Table {
     speaker: i64,
     chat: Peer,
     people: Vec<i64>,
+    /// What a number presses: the buttons of the bot's last message that has some.
+    buttons: Option<Written>,
 }
 
 impl Table {
@@ -154,8 +156,35 @@ impl Table {
             };
             return self.enter(chat);
         }
+        if let Ok(number) = line.parse::<usize>()
+            && self.press(number)?
+        {
+            return Ok(());
+        }
         self.dc.send(self.speaker, self.chat, line).with_context(|| format!("sending {line:?}"))?;
         Ok(())
+    }
+
+    /// Presses the button of this number, from 1; false where there is none, and the number is a text like any other.
+    fn press(&mut self, number: usize) -> Result<bool> {
+        let Some(message) = &self.buttons else { return Ok(false) };
+        let Some(button) = message.buttons.iter().flatten().nth(number.wrapping_sub(1)) else { return Ok(false) };
+        if !message.inline {
+            self.dc.send(self.speaker, self.chat, &button.text).with_context(|| format!("sending {:?}", button.text))?;
+            return Ok(true);
+        }
+        let (Some(data), Some(id)) = (button.data.clone(), message.ids.get(&self.speaker).copied()) else {
+            eprintln!("(this button opens {} in an app)", button.url.as_deref().unwrap_or("something"));
+            return Ok(true);
+        };
+        let (dc, speaker, chat) = (self.dc.clone(), self.speaker, self.chat);
+        // The bot's answer may take its time, and others may write meanwhile.
+        tokio::spawn(async move {
+            if let Err(refusal) = dc.press(speaker, chat, id, &data).await {
+                eprintln!("(the button: {refusal})");
+            }
+        });
+        Ok(true)
     }
 
     /// Goes to a chat; whoever speaks there is a member.
@@ -179,13 +208,30 @@ impl Table {
         }
     }
 
-    fn show(&self, event: &WorldEvent) -> Result<()> {
-        let line = match event {
+    fn show(&mut self, event: &WorldEvent) -> Result<()> {
+        let mut line = match event {
             WorldEvent::NewMessage(message) if message.from == self.bot => format!("bot: {}", message.text),
             WorldEvent::Edited(message) if message.from == self.bot => format!("bot, edited: {}", message.text),
             WorldEvent::ButtonAnswered { text, .. } if !text.is_empty() => format!("bot, to the button: {text}"),
+            WorldEvent::Deleted { account, ids } if self.people.first() == Some(account) => match ids.len() {
+                1 => "(a message was deleted)".into(),
+                many => format!("({many} messages were deleted)"),
+            },
             _ => return Ok(()),
         };
+        if let WorldEvent::NewMessage(message) | WorldEvent::Edited(message) = event
+            && message.buttons.iter().any(|row| !row.is_empty())
+        {
+            let mut number = 0;
+            for row in &message.buttons {
+                line.push_str("\n    ");
+                for button in row {
+                    number += 1;
+                    line.push_str(&format!(" [{number}] {}", button.text));
+                }
+            }
+            self.buttons = Some(message.clone());
+        }
         let mut out = io::stdout().lock();
         writeln!(out, "{line}").and_then(|()| out.flush()).context("writing to stdout")
     }
