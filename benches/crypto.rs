@@ -263,10 +263,11 @@ fn table(samples: &Samples) {
     }
     let mean = |name: &str| {
         let each: Vec<f64> = (0..).map_while(|i| samples.get(&format!("{name}/{i}"))).collect();
-        each.iter().sum::<f64>() / each.len() as f64
+        (!each.is_empty()).then(|| each.iter().sum::<f64>() / each.len() as f64)
     };
-    let (ours, theirs) = (mean("pq"), mean("pq, grammers"));
-    println!("{:<26} {:>9.3} ms {:>29.2}x", "pq, mean of the samples", ours / 1e6, theirs / ours);
+    if let (Some(ours), Some(theirs)) = (mean("pq"), mean("pq, grammers")) {
+        println!("{:<26} {:>9.3} ms {:>29.2}x", "pq, mean of the samples", ours / 1e6, theirs / ours);
+    }
     if let Some(ours) = samples.get("modpow 2048") {
         println!("{:<26} {:>9.3} ms", "modpow 2048", ours / 1e6);
     }
