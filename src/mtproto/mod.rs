@@ -19,6 +19,7 @@ use std::time::Duration;
 mod calls;
 pub mod engine;
 mod event;
+pub mod exchange;
 pub mod framing;
 mod gzip;
 mod handle;
