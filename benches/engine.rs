@@ -1,10 +1,13 @@
 //! What MTProto costs: one encrypted update into an engine, one call there and back. `cargo bench --bench engine`.
 
+mod cpu;
+
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use cpu::CpuTime;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use moongram::crypto::{AuthKey, Random, SeededRandom, SystemRandom};
 use moongram::mtproto::{Engine, EngineConfig, Event, Frame, Framing, Side, Time, Transport};
@@ -31,7 +34,7 @@ fn body(length: usize) -> Bytes {
     bytes.into()
 }
 
-fn updates(c: &mut Criterion) {
+fn updates(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("engine");
     group.throughput(Throughput::Elements(1));
     let (client, server) = (RefCell::new(engine(Side::Client)), RefCell::new(engine(Side::Server)));
@@ -93,7 +96,7 @@ fn updates(c: &mut Criterion) {
     group.finish();
 }
 
-fn calls(c: &mut Criterion) {
+fn calls(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("engine");
     group.throughput(Throughput::Elements(1));
     let (mut client, mut server) = (engine(Side::Client), engine(Side::Server));
@@ -119,7 +122,7 @@ fn calls(c: &mut Criterion) {
     group.finish();
 }
 
-fn framing(c: &mut Criterion) {
+fn framing(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("framing");
     group.throughput(Throughput::Elements(1));
     let packet = vec![1; 24 + 16 * 32];
@@ -147,5 +150,9 @@ fn framing(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, updates, calls, framing);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = updates, calls, framing
+}
 criterion_main!(benches);
