@@ -2,6 +2,8 @@
 
 #[path = "src/tl/hash.rs"]
 mod hash;
+#[path = "tl/generate/names.rs"]
+mod names;
 #[path = "src/tl/parse.rs"]
 #[allow(dead_code)]
 mod parse;

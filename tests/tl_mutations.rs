@@ -13,7 +13,7 @@ use std::hint::black_box;
 #[path = "../src/tl/arbitrary.rs"]
 mod arbitrary;
 
-use arbitrary::{Heights, Source};
+use arbitrary::{Heights, Source, sample};
 
 /// Counts what each thread has allocated: now, and the most since it was last asked.
 struct Counting;
@@ -164,13 +164,6 @@ impl Random {
     fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
-}
-
-fn sample(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/samples/{name}.hex", env!("CARGO_MANIFEST_DIR"));
-    let hex = std::fs::read_to_string(path).expect("the sample is in the repository");
-    let digits: Vec<u8> = hex.trim().bytes().map(|byte| char::from(byte).to_digit(16).expect("hex") as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

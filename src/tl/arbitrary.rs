@@ -1,4 +1,4 @@
-//! Objects made of arbitrary bytes, for tests. The fuzzing test includes this file by path; what `super` has is the public API.
+//! Objects made of arbitrary bytes, and the samples, for tests. The fuzzing test includes this file by path; what `super` has is the public API.
 
 use super::{BoxedType, Definition, Object, Type, Value, definitions, function};
 use std::collections::HashMap;
@@ -114,4 +114,12 @@ impl Heights {
             short => usize::from(short) % 12,
         }
     }
+}
+
+/// The bytes of `tests/samples/NAME.hex`.
+pub fn sample(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/samples/{name}.hex", env!("CARGO_MANIFEST_DIR"));
+    let hex = std::fs::read_to_string(path).expect("the sample is in the repository");
+    let digits: Vec<u8> = hex.trim().bytes().map(|byte| char::from(byte).to_digit(16).expect("hex") as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }

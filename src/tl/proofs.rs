@@ -1,18 +1,11 @@
 //! What must hold of every definition.
 
-use super::arbitrary::{Heights, Source};
+use super::arbitrary::{Heights, Source, sample};
 use super::borrowed::generated::rewrite;
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-
-fn sample(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/samples/{name}.hex", env!("CARGO_MANIFEST_DIR"));
-    let hex = std::fs::read_to_string(path).expect("the sample is in the repository");
-    let digits: Vec<u8> = hex.trim().bytes().map(|byte| char::from(byte).to_digit(16).expect("hex") as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
-}
 
 const SAMPLES: [&str; 4] = ["updates_small", "updates_big", "update_cmd", "send_message"];
 

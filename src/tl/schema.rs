@@ -25,8 +25,11 @@ pub struct Definition {
     /// The skipper's programme: see `skip.rs`.
     pub(super) steps: &'static [u8],
     /// The same compiled, where Rust has a type for it.
-    pub(super) skip: Option<fn(&mut Reader) -> Result<(), DecodeError>>,
+    pub(super) skip: Option<Skip>,
 }
+
+/// Passes over the fields of one definition.
+pub(super) type Skip = fn(&mut Reader) -> Result<(), DecodeError>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -290,6 +293,7 @@ mod tests {
 
     #[test]
     fn the_files_are_in_normal_form() {
+        assert_eq!(parse::layer(API), Some(LAYER));
         for text in [API, MTPROTO] {
             let lines = parse::schema(text).expect("the schema parses");
             assert!(text.ends_with(&parse::print(&lines)));

@@ -2,8 +2,8 @@
 //! known of methods and errors.
 
 use crate::hash;
+use crate::names::camel;
 use crate::parse::{Line, Param, TypeExpr};
-use crate::types::camel;
 use std::collections::HashMap;
 use std::fmt::Write;
 
