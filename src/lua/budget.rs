@@ -50,10 +50,6 @@ impl Budget {
         Some(self.place.take())
     }
 
-    pub fn is_overrun(&self) -> bool {
-        self.attempts.get() > 0
-    }
-
     pub fn limit(&self) -> Duration {
         self.limit
     }

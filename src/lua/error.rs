@@ -64,14 +64,14 @@ impl std::error::Error for LoadError {}
 pub(super) fn split_place(raised: &str) -> (Option<(&str, usize)>, &str) {
     let mut from = 0;
     while let Some(colon) = raised[from..].find(':').map(|at| at + from) {
+        if raised[..colon].contains('\n') {
+            break;
+        }
         let rest = &raised[colon + 1..];
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         if digits > 0 && rest[digits..].starts_with(": ") {
             let Ok(line) = rest[..digits].parse() else { break };
             return (Some((&raised[..colon], line)), &rest[digits + 2..]);
-        }
-        if raised[..colon].contains('\n') {
-            break;
         }
         from = colon + 1;
     }

@@ -23,6 +23,8 @@ mod runtime;
 mod sandbox;
 mod spec;
 mod state;
+#[cfg(test)]
+mod tests;
 mod version;
 
 pub use error::LoadError;

@@ -39,6 +39,11 @@ impl State {
         Ok(State(carry_table(table, "script.state", 0)?))
     }
 
+    /// For tests and tools: lists where the keys are 1 to n, bytes that are not UTF-8 replaced.
+    pub fn to_json(&self) -> serde_json::Value {
+        json_of(&self.0)
+    }
+
     pub(super) fn put_into(&self, lua: &Lua, table: &Table) -> mlua::Result<()> {
         for (key, value) in &self.0 {
             table.raw_set(key.to_lua(lua)?, value.to_lua(lua)?)?;
@@ -92,7 +97,29 @@ fn carry(value: &Value, path: &str, depth: usize) -> Result<Carried, NotCarried>
     Err(NotCarried { path: path.to_owned(), what })
 }
 
+fn json_of(pairs: &[(Carried, Carried)]) -> serde_json::Value {
+    let is_list = pairs.iter().enumerate().all(|(i, (key, _))| *key == Carried::Int(i as i64 + 1));
+    if is_list && !pairs.is_empty() {
+        return pairs.iter().map(|(_, value)| value.to_json()).collect();
+    }
+    let text = |key: &Carried| match key {
+        Carried::Str(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => other.to_json().to_string(),
+    };
+    pairs.iter().map(|(key, value)| (text(key), value.to_json())).collect()
+}
+
 impl Carried {
+    fn to_json(&self) -> serde_json::Value {
+        match self {
+            Carried::Bool(flag) => (*flag).into(),
+            Carried::Int(number) => (*number).into(),
+            Carried::Float(number) => (*number).into(),
+            Carried::Str(bytes) => String::from_utf8_lossy(bytes).into(),
+            Carried::Table(pairs) => json_of(pairs),
+        }
+    }
+
     fn to_lua(&self, lua: &Lua) -> mlua::Result<Value> {
         Ok(match self {
             Carried::Bool(b) => Value::Boolean(*b),

@@ -27,7 +27,8 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.add("where", |lua, _, ()| Ok(place(lua)))?;
     natives.add("traceback", |lua, _, (message, level): (LuaString, usize)| {
         let text = lua.traceback(Some(&message.to_string_lossy()), level)?.to_string_lossy();
-        let of_script = |line: &&str| !line.contains(PRELUDE_SOURCE);
+        // Neither our own functions nor the C functions that they call.
+        let of_script = |line: &&str| !line.contains(PRELUDE_SOURCE) && !line.contains("in upvalue 'native_");
         Ok(text.lines().filter(of_script).collect::<Vec<_>>().join("\n"))
     })?;
     natives.add("log", |_, runtime, (level, text): (LuaString, LuaString)| {
