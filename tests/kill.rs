@@ -38,7 +38,9 @@ impl Town {
     }
 
     fn run(&self) -> Program {
-        moongram(&["run"], self.folder.path())
+        let mut program = moongram(&["run"], self.folder.path());
+        program.err_with("got is live");
+        program
     }
 
     fn say(&self, text: &str) {
@@ -124,7 +126,7 @@ async fn a_second_process_on_the_same_session_is_refused_by_name() {
     let first = town.run();
     town.say("hello");
     town.reply().await;
-    let (status, _, err) = town.run().finish();
+    let (status, _, err) = moongram(&["run"], town.folder.path()).finish();
     assert_eq!(status.code(), Some(1), "{err}");
     assert!(err.contains(&first.id().to_string()), "the other process is not named: {err}");
 }

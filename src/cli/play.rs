@@ -151,7 +151,10 @@ impl Table {
                 title => {
                     let mut members = self.people.clone();
                     members.push(self.bot);
-                    Peer::Group(self.dc.add_group(title, &members).with_context(|| format!("the group {title:?}"))?)
+                    let group = self.dc.add_group(title, &members).with_context(|| format!("the group {title:?}"))?;
+                    // In a group to try scripts in, the bot may do what a bot can be allowed to do.
+                    self.dc.make_admin(group, self.bot).context("making the bot an administrator")?;
+                    Peer::Group(group)
                 }
             };
             return self.enter(chat);

@@ -256,6 +256,14 @@ impl LocalDc {
         })
     }
 
+    /// Lets a member of a group delete what others wrote there.
+    pub fn make_admin(&self, group: i64, user: i64) -> Result<(), Refusal> {
+        self.change(|telegram, _| {
+            let creator = telegram.world.group(group).ok_or(Refusal::bad("CHAT_ID_INVALID"))?.creator;
+            telegram.world.set_admin(creator, group, user, true)
+        })
+    }
+
     /// Writes a text as `from` would. Returns its id in the sender's box.
     pub fn send(&self, from: i64, to: Peer, text: &str) -> Result<i32, Refusal> {
         self.change(|telegram, now| telegram.send(from, to, text, now))

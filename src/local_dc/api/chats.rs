@@ -23,6 +23,13 @@ pub fn add_chat_user(call: &mut Call<'_>, query: &Object) -> Answered {
     Ok(Object::new("messages.invitedUsers").with("updates", updates).with("missing_invitees", list([])).into())
 }
 
+pub fn edit_chat_admin(call: &mut Call<'_>, query: &Object) -> Answered {
+    let user = call.user(query.required("user_id")?)?;
+    let is_admin = matches!(query.required("is_admin")?, Value::Bool(true));
+    call.telegram.world.set_admin(call.me, query.number("chat_id"), user, is_admin)?;
+    Ok(Value::Bool(true).into())
+}
+
 pub fn delete_chat_user(call: &mut Call<'_>, query: &Object) -> Answered {
     let user = call.user(query.required("user_id")?)?;
     let group = query.number("chat_id");
