@@ -9,6 +9,7 @@
 //! ```
 //!
 //! * [`framing`]: how packets follow one another on a byte stream;
+//! * [`obfuscated`], [`faketls`]: the same stream in disguise, as MTProxies and WebSocket want it;
 //! * [`packet`]: what is inside an encrypted packet, and the checks made before anything is parsed;
 //! * [`engine`]: one session: what waits to be sent, what waits for an answer, what was received;
 //! * `handle`: one file for each family of messages, with the rule at the line that keeps it.
@@ -16,7 +17,9 @@
 use std::fmt;
 use std::time::Duration;
 
+pub mod faketls;
 pub mod framing;
+pub mod obfuscated;
 
 pub use framing::{Frame, FrameError, Framing, Transport};
 
