@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::via::Place;
 use crate::mtproto::Transport;
 use crate::mtproto::faketls::FakeTlsError;
 
@@ -13,8 +12,8 @@ use crate::mtproto::faketls::FakeTlsError;
 pub enum DialError {
     #[error("there is no address to connect to")]
     NoAddress,
-    #[error("the name {place} could not be resolved: {source}")]
-    Resolve { place: Place, source: io::Error },
+    #[error("the name of {peer} could not be resolved: {source}")]
+    Resolve { peer: Peer, source: io::Error },
     /// No TCP connection.
     #[error("{peer} cannot be reached: {tried}")]
     Unreachable { peer: Peer, tried: Tried },
@@ -50,7 +49,8 @@ impl DialError {
     /// Whether the trouble is with the proxy, so that another address of the DC would not help.
     pub fn is_about_proxy(&self) -> bool {
         match self {
-            DialError::Unreachable { peer, .. }
+            DialError::Resolve { peer, .. }
+            | DialError::Unreachable { peer, .. }
             | DialError::TimedOut { peer, .. }
             | DialError::Broken { peer, .. }
             | DialError::Garbage { peer, .. } => matches!(peer, Peer::Proxy(_)),

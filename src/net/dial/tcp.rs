@@ -57,7 +57,7 @@ async fn resolve(place: &Place, peer: &Peer, patience: Duration, clock: &Clock) 
     let looking = tokio::net::lookup_host((place.host.as_str(), place.port));
     match clock.timeout(patience, looking).await {
         Ok(Ok(addresses)) => Ok(addresses.collect()),
-        Ok(Err(source)) => Err(DialError::Resolve { place: place.clone(), source }),
+        Ok(Err(source)) => Err(DialError::Resolve { peer: peer.clone(), source }),
         Err(_) => Err(DialError::TimedOut { step: Step::Resolve, peer: peer.clone(), after: patience }),
     }
 }
