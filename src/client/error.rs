@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use crate::tl;
+
 /// An error that Telegram answered a call with.
 /// <https://core.telegram.org/api/errors>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpcError {
     /// 400, 420 and so on; negative for -503.
     pub code: i32,
-    /// Without its number: `FLOOD_WAIT` for `FLOOD_WAIT_31`, `FILE_PART_X_MISSING` for `FILE_PART_3_MISSING`.
+    /// Without its number: `FLOOD_WAIT` for `FLOOD_WAIT_31`, `FILE_PART_MISSING` for `FILE_PART_3_MISSING`.
     pub name: String,
     /// The number that stood in the name.
     pub value: Option<i64>,
@@ -19,27 +21,8 @@ pub struct RpcError {
 impl RpcError {
     /// Takes the server's message apart.
     pub fn new(code: i32, message: &str, method: &str) -> RpcError {
-        let mut value = None;
-        let mut parts: Vec<&str> = Vec::new();
-        let count = message.split('_').count();
-        for (i, part) in message.split('_').enumerate() {
-            let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-            match part.parse::<i64>() {
-                Ok(number) if digits && value.is_none() && i > 0 => {
-                    value = Some(number);
-                    if i + 1 < count {
-                        parts.push("X");
-                    }
-                }
-                _ => parts.push(part),
-            }
-        }
-        RpcError {
-            code,
-            name: parts.join("_"),
-            value,
-            method: method.to_owned(),
-        }
+        let (name, value) = tl::split_error(message);
+        RpcError { code, name, value, method: method.to_owned() }
     }
 
     /// True when the name is `pattern`, in which `*` stands for any end: `PHONE_CODE_*`.
@@ -94,23 +77,15 @@ mod tests {
     fn an_error_s_number_is_taken_out_of_its_name() {
         fn check(message: &str, name: &str, value: Option<i64>) {
             let error = RpcError::new(420, message, "help.getConfig");
-            assert_eq!(
-                (error.name.as_str(), error.value),
-                (name, value),
-                "{message}"
-            );
+            assert_eq!((error.name.as_str(), error.value), (name, value), "{message}");
         }
         check("FLOOD_WAIT_31", "FLOOD_WAIT", Some(31));
-        check("FILE_PART_3_MISSING", "FILE_PART_X_MISSING", Some(3));
+        check("FILE_PART_3_MISSING", "FILE_PART_MISSING", Some(3));
         check("2FA_CONFIRM_WAIT_604800", "2FA_CONFIRM_WAIT", Some(604_800));
         check("USER_MIGRATE_2", "USER_MIGRATE", Some(2));
         check("CHAT_ADMIN_REQUIRED", "CHAT_ADMIN_REQUIRED", None);
         check("Timeout", "Timeout", None);
-        check(
-            "FLOOD_WAIT_99999999999999999999",
-            "FLOOD_WAIT_99999999999999999999",
-            None,
-        );
+        check("FLOOD_WAIT_99999999999999999999", "FLOOD_WAIT_99999999999999999999", None);
         check("", "", None);
     }
 

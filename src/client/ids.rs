@@ -13,9 +13,7 @@ pub(super) struct IdHash {
 
 impl Default for IdHash {
     fn default() -> IdHash {
-        IdHash {
-            seed: RandomState::new().hash_one(0u64),
-        }
+        IdHash { seed: RandomState::new().hash_one(0u64) }
     }
 }
 
@@ -37,9 +35,7 @@ impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {
         let mut chunks = bytes.chunks_exact(8);
         for chunk in &mut chunks {
-            self.write_u64(u64::from_le_bytes(
-                chunk.try_into().expect("chunks of eight"),
-            ));
+            self.write_u64(u64::from_le_bytes(chunk.try_into().expect("chunks of eight")));
         }
         let rest = chunks.remainder();
         if !rest.is_empty() {
@@ -55,8 +51,7 @@ impl Hasher for IdHasher {
 
     fn write_u64(&mut self, value: u64) {
         // The high half of a 128-bit product mixes every bit of the input; folded back, so does the low one.
-        let product =
-            u128::from(self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let product = u128::from(self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         self.0 = (product >> 64) as u64 ^ product as u64;
     }
 }
@@ -96,9 +91,6 @@ mod tests {
         for id in 1_000_000_000i64..1_000_006_400 {
             buckets[(hash.hash_one(id) & 63) as usize] += 1;
         }
-        assert!(
-            buckets.iter().all(|count| (30..300).contains(count)),
-            "{buckets:?}"
-        );
+        assert!(buckets.iter().all(|count| (30..300).contains(count)), "{buckets:?}");
     }
 }

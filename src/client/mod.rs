@@ -1,78 +1,43 @@
 //! One account: sign in, call, receive in order.
+//!
+//! A [`Client`] is started with a [`Config`] and cloned freely. [`Client::invoke`] is the one way to call; flood waits, lost
+//! answers and the server's own errors are dealt with there. Updates come by [`Client::subscribe`], one bounded queue for each
+//! script, each update in the order of its box and none lost: what scripts have not delivered is not saved as received.
+//!
+//! ```text
+//! net::Updates ─▶ updates::task ─▶ Updates (Sequencer, Ledger, Peers) ─▶ Subscription, one a script
+//! invoke ─▶ Caller ─▶ net::Connection ─▶ result ─▶ Updates::own_result ─▶ the caller
+//! ```
 
+mod config;
+mod core;
 mod error;
 mod ids;
+mod invoke;
 mod peers;
+mod resolve;
+mod start;
 mod subscription;
+mod telegram;
 mod update;
 mod updates;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use tokio::task::JoinHandle;
 
 use crate::net::Clock;
+use crate::storage::{Session, UpdateState};
 
+pub use config::{Config, Dc, Me, SessionAt, SignIn};
 pub use error::{CallError, RpcError};
-pub use peers::{InputPeer, Peer, Peers};
+pub use peers::{InputPeer, Known, Peer, Peers};
+pub use start::StartError;
 pub use subscription::{MAX_QUEUED, MAX_QUEUED_BYTES, Subscription};
 pub use update::{Mailbox, Place, Update};
 
-/// How to become and stay signed in.
-#[derive(Clone)]
-pub enum SignIn {
-    /// As a bot, with the token that BotFather gave.
-    Bot { token: String },
-    /// With what the session holds; a session that holds no account is an error.
-    Stored,
-}
-
-/// Where the session lives.
-#[derive(Clone, Debug)]
-pub enum SessionAt {
-    File(PathBuf),
-    /// Gone with the process: for `play` and tests.
-    Memory,
-}
-
-/// A data center's address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dc {
-    pub id: i32,
-    pub address: SocketAddr,
-}
-
-/// What a client is started with.
-#[derive(Clone)]
-pub struct Config {
-    pub api_id: i32,
-    pub api_hash: String,
-    pub sign_in: SignIn,
-    pub session: SessionAt,
-    /// Instead of Telegram's own where not empty; the first is where a new account begins.
-    pub dcs: Vec<Dc>,
-    /// Seconds of a flood wait that are slept through; a longer one is an error at once.
-    pub flood_sleep_threshold: u32,
-    pub device_model: String,
-    pub system_version: String,
-    pub app_version: String,
-    pub lang_code: String,
-}
-
-/// The account itself.
-#[derive(Clone, Debug, Default)]
-pub struct Me {
-    pub id: i64,
-    pub is_bot: bool,
-    pub first_name: String,
-    pub last_name: Option<String>,
-    pub username: Option<String>,
-    pub phone: Option<String>,
-    /// The boxed `User`.
-    pub raw: Bytes,
-}
+use self::core::Core;
 
 /// How far the stream of updates has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,13 +48,8 @@ pub struct Position {
     pub assigned: u64,
     /// The `seq` up to which every script has delivered.
     pub delivered: u64,
-}
-
-/// Why a client did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error(transparent)]
-    Call(#[from] CallError),
+    /// Something is missing, and is being waited for or fetched.
+    pub behind: bool,
 }
 
 /// A handle on one account. Clones share it; the last one dropped, or [`Client::stop`], ends it.
@@ -99,94 +59,133 @@ pub struct Client {
 }
 
 struct Shared {
-    me: Arc<Me>,
-    peers: Peers,
-    clock: Clock,
+    core: Arc<Core>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Shared {
+    /// Ends the task that drives the updates.
+    fn end_task(&self) -> Option<JoinHandle<()>> {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        task.abort();
+        Some(task)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.end_task();
+        self.core.close();
+    }
 }
 
 impl Client {
-    /// Connects (with a key exchange if the session has no key), signs in if it is not signed in, and is ready for calls.
-    /// Updates flow after [`Client::begin_updates`].
-    pub async fn start(_config: Config, clock: Clock) -> Result<Client, StartError> {
-        let _ = clock;
-        Err(CallError::Closed {
-            reason: "not connected".into(),
-        }
-        .into())
+    /// Connects (with a key exchange if the session has no key), signs in if nobody is signed in, and is ready for calls.
+    /// Updates flow after [`Client::begin_updates`]. Must be called within a tokio runtime, which then drives the connection.
+    pub async fn start(config: Config, clock: Clock) -> Result<Client, StartError> {
+        start::start(config, clock).await
     }
 
     /// A client without a connection, for benches and tests: calls fail with [`CallError::Closed`], and updates come from
-    /// [`Client::feed`].
+    /// [`Client::feed`]. The common box begins at pts 0, each channel's with its first update.
     pub fn detached() -> Client {
-        let me = Arc::new(Me {
-            is_bot: true,
-            ..Me::default()
-        });
-        Client {
-            shared: Arc::new(Shared {
-                me,
-                peers: Peers::new(),
-                clock: Clock::real(),
-            }),
+        let me = Arc::new(Me { id: 1, is_bot: true, first_name: "detached".into(), ..Me::default() });
+        let session = Session::in_memory().expect("a database in memory needs nothing from outside");
+        let clock = Clock::real();
+        let peers = Arc::new(Peers::new(session.clone()));
+        peers.set_me(me.id, me.is_bot);
+        let identity = (me.id, me.is_bot);
+        let updates =
+            updates::Updates::new(UpdateState::default(), Vec::new(), peers.clone(), identity, clock.now().mono);
+        Client::new(Arc::new(Core::new(clock, session, peers, me, updates, None)), None)
+    }
+
+    fn new(core: Arc<Core>, task: Option<JoinHandle<()>>) -> Client {
+        Client { shared: Arc::new(Shared { core, task: Mutex::new(task) }) }
+    }
+
+    /// Handles the bytes of one boxed `Updates` as if they had come from the network, before it returns. Takes no notice of
+    /// full queues.
+    pub fn feed(&self, updates: Bytes) {
+        let core = &self.shared.core;
+        core.updates().handle(updates, core.clock.now().mono);
+    }
+
+    /// Starts the stream of updates: scripts that subscribed before miss nothing since the state that was saved.
+    pub fn begin_updates(&self) {
+        let core = &self.shared.core;
+        if core.caller().is_ok() && !core.begun.send_replace(true) {
+            // What came while nobody listened is in the saved state's difference.
+            core.updates().fetch_difference(core.clock.now().mono);
+            core.moved.notify_one();
         }
     }
 
-    /// Handles the bytes of one `Updates` as if they had come from the network.
-    pub fn feed(&self, _updates: Bytes) {}
-
-    /// Starts the stream of updates: scripts that subscribed before miss nothing since the state that was saved.
-    pub fn begin_updates(&self) {}
-
     /// Calls a function, given as its encoded boxed bytes; returns its encoded result. Flood waits up to the threshold are
-    /// slept through, transient errors are tried again, and a call that was cut off is sent again where that is safe.
-    pub async fn invoke(&self, _function: Bytes) -> Result<Bytes, CallError> {
-        Err(CallError::Closed {
-            reason: "this client is not connected".into(),
-        })
+    /// slept through, the server's own errors are tried again, and a call that was cut off is sent again where that is safe.
+    /// Dropping the future gives up the answer, not what the call does.
+    pub async fn invoke(&self, function: Bytes) -> Result<Bytes, CallError> {
+        self.shared.core.invoke(function).await
     }
 
     pub fn me(&self) -> Arc<Me> {
-        self.shared.me.clone()
+        self.shared.core.me.clone()
     }
 
     pub fn peers(&self) -> &Peers {
-        &self.shared.peers
+        &self.shared.core.peers
     }
 
     pub fn clock(&self) -> &Clock {
-        &self.shared.clock
+        &self.shared.core.clock
     }
 
-    /// Finds `"me"`, `"@name"`, `"name"`, a phone number of a contact or a Bot-API id in digits, asking Telegram if need be.
-    pub async fn resolve(&self, _name: &str) -> Result<Peer, CallError> {
-        Err(CallError::Closed {
-            reason: "this client is not connected".into(),
-        })
+    /// Finds `"me"`, `"@name"`, `"name"`, `"+phone"` or a Bot-API id in digits, asking Telegram for what was never seen.
+    pub async fn resolve(&self, name: &str) -> Result<Peer, CallError> {
+        resolve::resolve(&self.shared.core, name).await
     }
 
     /// The updates from now on, for one script.
     pub fn subscribe(&self, script: &str) -> Subscription {
-        Subscription::new(Arc::new(subscription::Queue::new(
-            script,
-            0,
-            Arc::default(),
-        )))
+        Subscription::new(self.shared.core.updates().subscribe(script))
     }
 
     /// Calls that wait for their answer, flood waits included.
     pub fn calls_in_flight(&self) -> usize {
-        0
+        self.shared.core.calls_in_flight()
     }
 
     pub fn position(&self) -> Position {
-        Position::default()
+        self.shared.core.updates().position()
     }
 
-    /// How many connections were made so far; stays 1 while the first one lives.
+    /// TCP connections made so far; stays 1 while the first one lives.
     pub fn connections(&self) -> u64 {
-        0
+        self.shared.core.status().connections
     }
 
-    /// Saves the state, closes the connection and every subscription.
-    pub async fn stop(self) {}
+    /// Key exchanges made since the start; 0 with a session that had a key.
+    pub fn key_exchanges(&self) -> u64 {
+        self.shared.core.status().exchanges
+    }
+
+    /// True while the DC can be spoken to.
+    pub fn is_connected(&self) -> bool {
+        self.shared.core.status().connected
+    }
+
+    /// Saves the state, closes every subscription, and fails every later call of every clone. The session is free again when the
+    /// last clone is dropped.
+    pub async fn stop(self) {
+        if let Some(task) = self.shared.end_task() {
+            // It holds the session until it is gone. That it was cancelled is no news.
+            let _ = task.await;
+        }
+        let core = &self.shared.core;
+        core.save();
+        if let Err(error) = core.session.flush().await {
+            tracing::error!("{error}");
+        }
+        core.close();
+    }
 }

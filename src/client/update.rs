@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::peers::{chat_id, user_id};
+use crate::tl::{Raw, Reader, VECTOR};
+
 /// The box that counts an update, and so the order that it stands in.
 /// <https://core.telegram.org/api/updates#message-related-event-sequences>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,13 +58,14 @@ pub(super) struct Span {
 
 impl Span {
     pub fn new(start: usize, end: usize) -> Span {
-        Span {
-            start: start as u32,
-            end: end as u32,
-        }
+        Span { start: start as u32, end: end as u32 }
     }
 
-    fn range(self) -> Range<usize> {
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 }
@@ -86,4 +90,21 @@ impl Update {
     pub fn chats(&self) -> &[u8] {
         &self.bytes[self.chats.range()]
     }
+
+    /// The user with this id, if the container brought it.
+    pub fn user(&self, id: i64) -> Option<Raw<'_>> {
+        items(self.users()).find(|user| user_id(*user) == Some(id))
+    }
+
+    /// The group or channel with this bare id, if the container brought it.
+    pub fn chat(&self, id: i64) -> Option<Raw<'_>> {
+        items(self.chats()).find(|chat| chat_id(*chat).is_some_and(|peer| peer.bare_id() == id))
+    }
+}
+
+/// The items of a boxed vector of boxed values.
+pub(super) fn items(vector: &[u8]) -> impl Iterator<Item = Raw<'_>> {
+    let mut reader = Reader::new(vector);
+    let count = if reader.expect(VECTOR).is_ok() { reader.count(4).unwrap_or(0) } else { 0 };
+    (0..count).map_while(move |_| reader.raw().ok())
 }

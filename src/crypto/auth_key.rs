@@ -18,11 +18,7 @@ impl AuthKey {
     pub fn new(bytes: [u8; 256]) -> AuthKey {
         let hash = sha1(&[&bytes]);
         let part = |at: usize| std::array::from_fn(|i| hash[at + i]);
-        AuthKey {
-            bytes: Box::new(bytes),
-            id: part(12),
-            aux_hash: u64::from_le_bytes(part(0)),
-        }
+        AuthKey { bytes: Box::new(bytes), id: part(12), aux_hash: u64::from_le_bytes(part(0)) }
     }
 
     /// The key itself, for storage.
@@ -100,4 +96,41 @@ pub fn new_nonce_hash(number: u8, new_nonce: &[u8; 32], aux_hash: u64) -> [u8; 1
 /// <https://core.telegram.org/mtproto/auth_key#dh-key-exchange-complete>
 pub fn server_salt(new_nonce: &[u8; 32], server_nonce: &[u8; 16]) -> i64 {
     i64::from_le_bytes(std::array::from_fn(|i| new_nonce[i] ^ server_nonce[i]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::hex::{array, sample};
+
+    const EXCHANGE: &str = "auth_key_exchange.txt";
+
+    #[test]
+    fn the_temporary_key_of_the_published_exchange_comes_out() {
+        let (key, iv) =
+            tmp_aes_key_iv(&array(&sample(EXCHANGE, "new_nonce")), &array(&sample(EXCHANGE, "server_nonce")));
+        assert_eq!(key, array(&sample(EXCHANGE, "tmp_aes_key")));
+        assert_eq!(iv, array(&sample(EXCHANGE, "tmp_aes_iv")));
+    }
+
+    #[test]
+    fn the_nonce_hash_of_the_published_exchange_comes_out() {
+        let key = AuthKey::new(array(&sample(EXCHANGE, "auth_key")));
+        let hash = new_nonce_hash(1, &array(&sample(EXCHANGE, "new_nonce")), key.aux_hash());
+        assert_eq!(hash, array("1142871352165E59E1124036B48B97D3"));
+    }
+
+    #[test]
+    fn the_id_and_the_aux_hash_are_the_two_ends_of_the_sha_1() {
+        let key = AuthKey::new([0; 256]);
+        // SHA-1 of 256 zero bytes: b376885ac8452b6c bf9ced81 b1080bfd570d9b91.
+        assert_eq!(key.aux_hash().to_le_bytes(), array("b376885ac8452b6c"));
+        assert_eq!(key.id_bytes(), array("b1080bfd570d9b91"));
+        assert_eq!(key.id().to_le_bytes(), key.id_bytes());
+    }
+
+    #[test]
+    fn printing_a_key_shows_its_id_and_nothing_else() {
+        assert_eq!(format!("{:?}", AuthKey::new([0; 256])), "AuthKey(919b0d57fd0b08b1)");
+    }
 }

@@ -43,12 +43,8 @@ impl Ctr {
     }
 
     fn refill(&mut self) {
-        let mut blocks: [Block<Aes256>; AHEAD] = std::array::from_fn(|ahead| {
-            self.counter
-                .wrapping_add(ahead as u128)
-                .to_be_bytes()
-                .into()
-        });
+        let mut blocks: [Block<Aes256>; AHEAD] =
+            std::array::from_fn(|ahead| self.counter.wrapping_add(ahead as u128).to_be_bytes().into());
         self.cipher.encrypt_blocks(&mut blocks);
         for (stream, block) in self.stream.chunks_exact_mut(16).zip(&blocks) {
             stream.copy_from_slice(block);

@@ -24,10 +24,7 @@ pub fn pem(text: &str) -> Result<(&str, Vec<u8>), KeyError> {
     let (_, rest) = text.split_once("-----BEGIN ").ok_or(KeyError::NotPem)?;
     let (label, rest) = rest.split_once("-----").ok_or(KeyError::NotPem)?;
     let (body, rest) = rest.split_once("-----END ").ok_or(KeyError::NotPem)?;
-    if !rest
-        .strip_prefix(label)
-        .is_some_and(|rest| rest.starts_with("-----"))
-    {
+    if !rest.strip_prefix(label).is_some_and(|rest| rest.starts_with("-----")) {
         return Err(KeyError::NotPem);
     }
     Ok((label, base64(body)?))
@@ -81,13 +78,14 @@ impl<'a> Der<'a> {
         Der(bytes)
     }
 
+    /// What was not read yet.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// Fails unless everything was read.
     pub fn end(self) -> Result<(), KeyError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(KeyError::NotDer)
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(KeyError::NotDer) }
     }
 
     pub fn sequence(&mut self) -> Result<Der<'a>, KeyError> {
@@ -124,9 +122,7 @@ impl<'a> Der<'a> {
             [_, length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
             // The long form is for lengths that need it.
             [_, 0x81, length @ 0x80..=0xff, rest @ ..] => (usize::from(*length), rest),
-            [_, 0x82, high @ 1..=0xff, low, rest @ ..] => {
-                (usize::from(u16::from_be_bytes([*high, *low])), rest)
-            }
+            [_, 0x82, high @ 1..=0xff, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
             _ => return Err(KeyError::NotDer),
         };
         let (value, rest) = rest.split_at_checked(length).ok_or(KeyError::NotDer)?;
@@ -136,13 +132,93 @@ impl<'a> Der<'a> {
 
     /// The algorithm identifier of RSA: the object identifier 1.2.840.113549.1.1.1 and NULL.
     pub fn rsa_algorithm(&mut self) -> Result<(), KeyError> {
-        const RSA: [u8; 13] = [
-            0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0,
-        ];
-        if self.sequence()?.0 == RSA {
-            Ok(())
-        } else {
-            Err(KeyError::NotRsa)
+        const RSA: [u8; 13] = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 0x05, 0];
+        if self.sequence()?.0 == RSA { Ok(()) } else { Err(KeyError::NotRsa) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_every_length_is_read() {
+        for (text, expected) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9v\r\n YmFy", "foobar")]
+        {
+            let bytes = base64(text).expect(text);
+            assert_eq!(bytes, expected.as_bytes(), "{text}");
         }
+    }
+
+    #[test]
+    fn base64_digits_beyond_the_letters_are_read() {
+        assert_eq!(base64("+/09"), Ok(vec![0xfb, 0xfd, 0x3d]));
+    }
+
+    #[test]
+    fn broken_base64_is_refused() {
+        for text in ["Z", "Zg", "Zg=", "Zh==", "Z===", "Zg==Zg==", "Zm9v=", "Zm9!", "Zm9\u{e9}", "=Zm9"] {
+            assert_eq!(base64(text), Err(KeyError::NotBase64), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pem_block_needs_both_lines_with_one_label() {
+        assert_eq!(pem("text\n-----BEGIN X-----\nZm9v\n-----END X-----\nmore"), Ok(("X", b"foo".to_vec())));
+        for text in [
+            "",
+            "-----BEGIN X-----",
+            "-----BEGIN X\nZm9v\n-----END X-----",
+            "-----BEGIN X-----\nZm9v\n-----END Y-----",
+            "-----BEGIN X-----\nZm9v\n-----END X",
+        ] {
+            assert_eq!(pem(text), Err(KeyError::NotPem), "{text}");
+        }
+    }
+
+    fn integer(der: &[u8]) -> Result<&[u8], KeyError> {
+        let mut reader = Der::new(der);
+        let value = reader.unsigned()?;
+        reader.end()?;
+        Ok(value)
+    }
+
+    #[test]
+    fn integers_are_read_in_their_only_form() {
+        assert_eq!(integer(&[2, 1, 0]), Ok(&[][..]));
+        assert_eq!(integer(&[2, 1, 0x7f]), Ok(&[0x7f][..]));
+        assert_eq!(integer(&[2, 2, 0, 0x80]), Ok(&[0x80][..]));
+    }
+
+    #[test]
+    fn integers_in_another_form_are_refused() {
+        for der in [
+            &[][..],
+            &[2],
+            &[2, 0],
+            &[2, 1],
+            // Another tag, a byte too many, a negative number, zeros in front.
+            &[3, 1, 1],
+            &[2, 1, 1, 1],
+            &[2, 1, 0x80],
+            &[2, 2, 0, 1],
+            &[2, 2, 0, 0],
+            // Lengths: of no definite end, longer than needed, of too many bytes, beyond the end.
+            &[2, 0x80, 1, 0, 0],
+            &[2, 0x81, 1, 1],
+            &[2, 0x82, 0, 1, 1],
+            &[2, 0x83, 0, 0, 1, 1],
+            &[2, 0x84, 0xff, 0xff, 0xff, 0xff, 1],
+            &[2, 0x82, 0xff, 0xff, 1],
+        ] {
+            assert_eq!(integer(der), Err(KeyError::NotDer), "{der:x?}");
+        }
+    }
+
+    #[test]
+    fn a_bit_string_has_whole_bytes() {
+        assert!(Der::new(&[3, 2, 0, 5]).bit_string().is_ok());
+        assert!(Der::new(&[3, 2, 1, 5]).bit_string().is_err());
+        assert!(Der::new(&[3, 0]).bit_string().is_err());
     }
 }

@@ -45,11 +45,8 @@ pub fn check_group(generator: i32, prime: &[u8], random: &mut dyn Random) -> Res
     if p.bits() != 2048 {
         return Err(DhError::WrongSize(p.bits()));
     }
-    let residue = |modulus: u32| {
-        p.iter_u32_digits()
-            .rev()
-            .fold(0, |r, d| (r << 32 | u64::from(d)) % u64::from(modulus))
-    };
+    let residue =
+        |modulus: u32| p.iter_u32_digits().rev().fold(0, |r, d| (r << 32 | u64::from(d)) % u64::from(modulus));
     let generates = match generator {
         2 => residue(8) == 7,
         3 => residue(3) == 2,
@@ -63,11 +60,7 @@ pub fn check_group(generator: i32, prime: &[u8], random: &mut dyn Random) -> Res
         return Err(DhError::WrongGenerator(generator));
     }
     let known = prime.strip_prefix(&[0]).unwrap_or(prime) == DH_PRIME;
-    if known || is_safe_prime(&p, random) {
-        Ok(())
-    } else {
-        Err(DhError::NotSafePrime)
-    }
+    if known || is_safe_prime(&p, random) { Ok(()) } else { Err(DhError::NotSafePrime) }
 }
 
 /// Checks the range of `g_a` or `g_b`, of one's own as well as of the other side's.
@@ -93,9 +86,7 @@ pub fn check_public(value: &[u8], prime: &[u8]) -> Result<(), DhError> {
 /// If `modulus` is zero or has more than 2048 bits: [`check_group`] comes first.
 pub fn modpow(base: &[u8], exponent: &[u8], modulus: &[u8]) -> [u8; 256] {
     let number = BigUint::from_bytes_be;
-    let bytes = number(base)
-        .modpow(&number(exponent), &number(modulus))
-        .to_bytes_be();
+    let bytes = number(base).modpow(&number(exponent), &number(modulus)).to_bytes_be();
     let mut out = [0; 256];
     out[256 - bytes.len()..].copy_from_slice(&bytes);
     out
@@ -148,4 +139,123 @@ fn passes_miller_rabin(n: &BigUint, base: &BigUint) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::SeededRandom;
+    use crate::crypto::hex::{array, bytes, sample};
+
+    fn check(generator: i32, prime: &[u8], expected: Result<(), DhError>) {
+        assert_eq!(check_group(generator, prime, &mut SeededRandom::new(1)), expected, "{generator}");
+    }
+
+    /// RFC 3526, group 14: another safe prime of 2048 bits, 7 modulo 8.
+    fn other_prime() -> Vec<u8> {
+        bytes(
+            "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD
+             EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED
+             EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3DC2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F
+             83655D23DCA3AD961C62F356208552BB9ED529077096966D670C354E4ABC9804F1746C08CA18217C32905E462E36CE3B
+             E39E772C180E86039B2783A2EC07A28FB5C55DF06F4C52C9DE2BCBF6955817183995497CEA956AE515D2261898FA0510
+             15728E5A8AACAA68FFFFFFFFFFFFFFFF",
+        )
+    }
+
+    /// The known prime, moved by `by`.
+    fn moved(by: i32) -> Vec<u8> {
+        let p = BigUint::from_bytes_be(&DH_PRIME);
+        let p = if by < 0 { p - by.unsigned_abs() } else { p + by.unsigned_abs() };
+        p.to_bytes_be()
+    }
+
+    #[test]
+    fn the_known_prime_is_a_safe_prime() {
+        assert!(is_safe_prime(&BigUint::from_bytes_be(&DH_PRIME), &mut SeededRandom::new(2)));
+    }
+
+    #[test]
+    fn the_known_prime_is_known_with_a_zero_in_front_too() {
+        check(DH_GENERATOR, &DH_PRIME, Ok(()));
+        check(DH_GENERATOR, &[&[0], &DH_PRIME[..]].concat(), Ok(()));
+    }
+
+    #[test]
+    fn another_safe_prime_is_taken_after_a_test() {
+        check(2, &other_prime(), Ok(()));
+    }
+
+    #[test]
+    fn generators_are_those_that_generate_the_subgroup_of_prime_order() {
+        // The symbol of Legendre says which are squares, without the congruences that the check uses.
+        let p = BigUint::from_bytes_be(&DH_PRIME);
+        for generator in 2..=7 {
+            let symbol = BigUint::from(generator as u32).modpow(&(&p >> 1u32), &p);
+            let expected = if symbol == BigUint::from(1u32) { Ok(()) } else { Err(DhError::WrongGenerator(generator)) };
+            check(generator, &DH_PRIME, expected);
+        }
+    }
+
+    #[test]
+    fn generators_below_2_and_above_7_are_refused() {
+        for generator in [i32::MIN, -3, 0, 1, 8, i32::MAX] {
+            check(generator, &DH_PRIME, Err(DhError::GeneratorOutOfRange(generator)));
+        }
+    }
+
+    #[test]
+    fn primes_of_another_size_are_refused() {
+        check(3, &[], Err(DhError::WrongSize(0)));
+        check(3, &[23], Err(DhError::WrongSize(5)));
+        check(3, &DH_PRIME[1..], Err(DhError::WrongSize(2037)));
+        check(3, &[&DH_PRIME[..], &[1]].concat(), Err(DhError::WrongSize(2056)));
+    }
+
+    #[test]
+    fn composite_numbers_are_refused() {
+        // 4 generates whatever the number is, so that only the test of primality is left to refuse it.
+        for by in [-2, 1, 2, 4, 12, 24] {
+            check(4, &moved(by), Err(DhError::NotSafePrime));
+        }
+    }
+
+    #[test]
+    fn a_prime_that_is_not_safe_is_refused() {
+        // The next prime after 2^2047 + 2^2046 that is 3 modulo 4.
+        let mut p = (BigUint::from(3u32) << 2046) + 3u32;
+        let one = BigUint::from(1u32);
+        while BigUint::from(2u32).modpow(&(&p - &one), &p) != one {
+            p += 4u32;
+        }
+        check(4, &p.to_bytes_be(), Err(DhError::NotSafePrime));
+    }
+
+    #[test]
+    fn public_values_at_and_beyond_the_ends_of_the_range_are_refused() {
+        let one = BigUint::from(1u32);
+        let p = BigUint::from_bytes_be(&DH_PRIME);
+        let edge: BigUint = &one << (2048 - 64);
+        let check = |value: &BigUint, expected| {
+            assert_eq!(check_public(&value.to_bytes_be(), &DH_PRIME), expected, "{value:x}");
+        };
+        for value in [BigUint::ZERO, one.clone(), &p - &one, p.clone(), &p + &one, &p << 8] {
+            check(&value, Err(DhError::PublicOutOfRange));
+        }
+        for value in [BigUint::from(2u32), &edge - &one, &p - &edge + &one, &p - 2u32] {
+            check(&value, Err(DhError::PublicTooExtreme));
+        }
+        for value in [edge.clone(), &edge + &one, &p >> 1, &p - &edge] {
+            check(&value, Ok(()));
+        }
+    }
+
+    #[test]
+    fn the_published_exchange_agrees_on_its_key() {
+        const EXCHANGE: &str = "auth_key_exchange.txt";
+        let b = array(&sample(EXCHANGE, "b"));
+        assert_eq!(public_value(3, &b, &DH_PRIME), array(&sample(EXCHANGE, "g_b")));
+        let g_a = &bytes(&sample(EXCHANGE, "answer_with_hash"))[324..580];
+        assert_eq!(modpow(g_a, &b, &DH_PRIME), array(&sample(EXCHANGE, "auth_key")));
+    }
 }

@@ -66,11 +66,7 @@ impl Montgomery {
         // high + c without an overflow, and while the product with the inverse is on its way: off the chain.
         let high = self.add(high, c);
         let difference = high.wrapping_sub(low);
-        if high < low {
-            difference.wrapping_add(self.n)
-        } else {
-            difference
-        }
+        if high < low { difference.wrapping_add(self.n) } else { difference }
     }
 
     #[inline(always)]
@@ -165,4 +161,84 @@ pub fn is_prime(n: u64) -> bool {
         }
         !witness
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pq: u64, expected: Option<(u64, u64)>) {
+        assert_eq!(factorize(pq), expected, "{pq}");
+    }
+
+    #[test]
+    fn the_published_products_come_apart() {
+        check(2694724800268887959, Some((1513098571, 1780931429)));
+        check(0x17ED48941A08F981, Some((0x494C553B, 0x53911073)));
+    }
+
+    #[test]
+    fn every_sample_product_comes_apart() {
+        for line in include_str!("../../tests/samples/pq.txt").lines() {
+            let pq = line.parse().expect("a number a line");
+            let (p, q) = factorize(pq).expect("a product of two primes");
+            assert!(p < q && p * q == pq && is_prime(p) && is_prime(q), "{pq}");
+        }
+    }
+
+    #[test]
+    fn small_products_come_apart() {
+        check(15, Some((3, 5)));
+        check(35, Some((5, 7)));
+        check(3 * 4294967291, Some((3, 4294967291)));
+        check(251 * 257, Some((251, 257)));
+        check(257 * 263, Some((257, 263)));
+    }
+
+    #[test]
+    fn products_of_more_than_63_bits_come_apart() {
+        check(4294967279 * 4294967291, Some((4294967279, 4294967291)));
+    }
+
+    #[test]
+    fn what_is_no_product_of_two_different_odd_primes_is_refused() {
+        for pq in [
+            0,
+            1,
+            2,
+            4,
+            6,
+            9,
+            2 * 1513098571,
+            // A prime, the square of one, and the cube.
+            9223372036854775783,
+            1513098571 * 1513098571,
+            2097143 * 2097143 * 2097143,
+            // Three primes.
+            3 * 5 * 7,
+            1048573 * 1048571 * 1048559,
+            u64::MAX,
+        ] {
+            check(pq, None);
+        }
+    }
+
+    #[test]
+    fn small_numbers_are_prime_exactly_when_nothing_divides_them() {
+        for n in 0..10_000u64 {
+            let expected = n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0);
+            assert_eq!(is_prime(n), expected, "{n}");
+        }
+    }
+
+    #[test]
+    fn strong_pseudoprimes_are_not_taken_for_primes() {
+        // To the bases 2 to 7, to 2 to 23, and to 2 to 31.
+        for n in [3215031751, 3825123056546413051, 341550071728321] {
+            assert!(!is_prime(n), "{n}");
+        }
+        for n in [4294967291, 18446744073709551557] {
+            assert!(is_prime(n), "{n}");
+        }
+    }
 }

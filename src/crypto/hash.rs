@@ -29,14 +29,8 @@ mod tests {
     #[test]
     fn the_standard_vectors_hold_however_the_input_is_cut() {
         for pieces in [&[b"abc".as_slice()][..], &[b"a", b"", b"bc"]] {
-            assert_eq!(
-                sha1(pieces)[..],
-                bytes("a9993e364706816aba3e25717850c26c9cd0d89d")
-            );
-            assert_eq!(
-                sha256(pieces)[..],
-                bytes("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-            );
+            assert_eq!(sha1(pieces)[..], bytes("a9993e364706816aba3e25717850c26c9cd0d89d"));
+            assert_eq!(sha256(pieces)[..], bytes("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
         }
     }
 }

@@ -45,11 +45,7 @@ pub(super) fn portable_decrypt(key: &[u8; 32], iv: &[u8; 32], data: &mut [u8]) {
 /// Decryption is encryption with the halves of `iv` in each other's place.
 fn run(iv: &[u8; 32], data: &mut [u8], swapped: bool, cipher: impl Fn(&mut [u8; 16])) {
     let half = |at: usize| u128::from_ne_bytes(std::array::from_fn(|i| iv[at + i]));
-    let (mut before, mut after) = if swapped {
-        (half(16), half(0))
-    } else {
-        (half(0), half(16))
-    };
+    let (mut before, mut after) = if swapped { (half(16), half(0)) } else { (half(0), half(16)) };
     for block in data.as_chunks_mut::<16>().0 {
         let input = u128::from_ne_bytes(*block);
         *block = (input ^ before).to_ne_bytes();
@@ -70,10 +66,7 @@ mod tests {
     fn check(key: &str, iv: &str, plain: &str, cipher: &str) {
         let (key, iv) = (array(key), array(iv));
         for (encrypt, decrypt) in [
-            (
-                ige_encrypt as fn(&_, &_, &mut _),
-                ige_decrypt as fn(&_, &_, &mut _),
-            ),
+            (ige_encrypt as fn(&_, &_, &mut _), ige_decrypt as fn(&_, &_, &mut _)),
             (portable_encrypt, portable_decrypt),
         ] {
             let mut data = bytes(plain);
@@ -122,10 +115,7 @@ mod tests {
             ige_decrypt(&key, &iv, &mut ours);
             assert!(ours == plain, "decrypting {blocks} blocks");
             portable_decrypt(&key, &iv, &mut theirs);
-            assert!(
-                theirs == plain,
-                "decrypting {blocks} blocks with the aes crate"
-            );
+            assert!(theirs == plain, "decrypting {blocks} blocks with the aes crate");
         }
     }
 }

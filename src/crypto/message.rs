@@ -64,12 +64,7 @@ pub enum DecryptError {
 ///
 /// # Panics
 /// If `packet` is shorter than [`PACKET_HEADER`].
-pub fn encrypt_message(
-    key: &AuthKey,
-    direction: Direction,
-    packet: &mut BytesMut,
-    random: &mut dyn Random,
-) {
+pub fn encrypt_message(key: &AuthKey, direction: Direction, packet: &mut BytesMut, random: &mut dyn Random) {
     let plaintext = packet.len() - PACKET_HEADER;
     // The least padding of at least 12 bytes that makes whole blocks: 12 to 27.
     let padding = 12 + (16 - (plaintext + 12) % 16) % 16;
@@ -117,9 +112,7 @@ pub fn decrypt_message<'a>(
     let length = u32::from_le_bytes(std::array::from_fn(|i| data[28 + i]));
     let room = data.len() - MIN_PLAINTEXT;
     // A negative length is a huge one here.
-    let padding = room
-        .checked_sub(length as usize)
-        .ok_or(DecryptError::BodyTooLong(length))?;
+    let padding = room.checked_sub(length as usize).ok_or(DecryptError::BodyTooLong(length))?;
     if !length.is_multiple_of(4) {
         return Err(DecryptError::BodyNotWholeWords(length));
     }
@@ -146,9 +139,7 @@ fn decrypt_and_hash(
     data: &mut [u8],
 ) -> [u8; 16] {
     match AesniSha::detect() {
-        Some(fast) => {
-            middle(fast.ige_decrypt_sha256(&aes_key, &aes_iv, data, msg_key_part(key, direction)))
-        }
+        Some(fast) => middle(fast.ige_decrypt_sha256(&aes_key, &aes_iv, data, msg_key_part(key, direction))),
         None => {
             ige_decrypt(&aes_key, &aes_iv, data);
             msg_key(key, direction, data)
@@ -188,9 +179,7 @@ fn aes_key_iv(key: &AuthKey, direction: Direction, msg_key: &[u8; 16]) -> ([u8; 
 }
 
 fn part<const N: usize>(key: &AuthKey, at: usize) -> &[u8; N] {
-    key.as_bytes()[at..]
-        .first_chunk()
-        .expect("the parts lie within the 256 bytes of a key")
+    key.as_bytes()[at..].first_chunk().expect("the parts lie within the 256 bytes of a key")
 }
 
 #[cfg(test)]
@@ -227,10 +216,7 @@ mod tests {
 
     fn check(data: &[u8], expected: DecryptError) {
         let mut packet = packet_of_raw_data(data);
-        assert_eq!(
-            decrypt_message(&key(), Direction::ToClient, &mut packet),
-            Err(expected)
-        );
+        assert_eq!(decrypt_message(&key(), Direction::ToClient, &mut packet), Err(expected));
     }
 
     #[test]
@@ -242,11 +228,7 @@ mod tests {
                 assert_eq!(packet.len() % 16, 24 % 16);
                 let got = decrypt_message(&key(), direction, &mut packet).expect("our own packet");
                 assert_eq!(got[..sent.len()], sent);
-                assert!(
-                    (12..28).contains(&(got.len() - sent.len())),
-                    "{body}: {}",
-                    got.len() - sent.len()
-                );
+                assert!((12..28).contains(&(got.len() - sent.len())), "{body}: {}", got.len() - sent.len());
             }
         }
     }
@@ -266,10 +248,7 @@ mod tests {
     #[test]
     fn a_packet_sent_back_to_its_sender_is_refused() {
         let mut packet = packet(Direction::ToServer, &plaintext(4, 4));
-        assert_eq!(
-            decrypt_message(&key(), Direction::ToClient, &mut packet),
-            Err(DecryptError::WrongMsgKey)
-        );
+        assert_eq!(decrypt_message(&key(), Direction::ToClient, &mut packet), Err(DecryptError::WrongMsgKey));
     }
 
     #[test]
@@ -278,13 +257,9 @@ mod tests {
         for at in 0..sent.len() {
             let mut changed = sent.to_vec();
             changed[at] ^= 0x10;
-            let error = decrypt_message(&key(), Direction::ToClient, &mut changed)
-                .expect_err("a changed packet");
+            let error = decrypt_message(&key(), Direction::ToClient, &mut changed).expect_err("a changed packet");
             if at < 8 {
-                assert!(
-                    matches!(error, DecryptError::WrongAuthKey(_)),
-                    "byte {at}: {error}"
-                );
+                assert!(matches!(error, DecryptError::WrongAuthKey(_)), "byte {at}: {error}");
             } else {
                 assert_eq!(error, DecryptError::WrongMsgKey, "byte {at}");
             }
@@ -296,20 +271,14 @@ mod tests {
         let sent = packet(Direction::ToClient, &plaintext(64, 64));
         for length in 0..sent.len() {
             let mut cut = sent[..length].to_vec();
-            assert!(
-                decrypt_message(&key(), Direction::ToClient, &mut cut).is_err(),
-                "cut to {length}"
-            );
+            assert!(decrypt_message(&key(), Direction::ToClient, &mut cut).is_err(), "cut to {length}");
         }
     }
 
     #[test]
     fn a_length_that_the_packet_cannot_hold_is_refused() {
         check(&plaintext(52, 48), DecryptError::BodyTooLong(52));
-        check(
-            &plaintext(u32::MAX - 3, 48),
-            DecryptError::BodyTooLong(u32::MAX - 3),
-        );
+        check(&plaintext(u32::MAX - 3, 48), DecryptError::BodyTooLong(u32::MAX - 3));
     }
 
     #[test]
@@ -328,8 +297,7 @@ mod tests {
     fn padding_of_12_and_of_1024_bytes_is_taken() {
         for (length, padding) in [(4, 12), (16, 1024)] {
             let mut packet = packet_of_raw_data(&plaintext(length, length as usize + padding));
-            decrypt_message(&key(), Direction::ToClient, &mut packet)
-                .expect("padding within the bounds");
+            decrypt_message(&key(), Direction::ToClient, &mut packet).expect("padding within the bounds");
         }
     }
 }

@@ -36,10 +36,7 @@ pub struct SystemRandom {
 
 impl SystemRandom {
     pub fn new() -> SystemRandom {
-        SystemRandom {
-            pool: Box::new([0; POOL]),
-            used: POOL,
-        }
+        SystemRandom { pool: Box::new([0; POOL]), used: POOL }
     }
 }
 
@@ -130,14 +127,9 @@ mod tests {
     #[test]
     fn the_generator_is_xoshiro256_plus_plus() {
         // The first outputs for the state 1, 2, 3, 4, as the reference implementation gives them.
-        let mut random = SeededRandom {
-            state: [1, 2, 3, 4],
-        };
+        let mut random = SeededRandom { state: [1, 2, 3, 4] };
         let first: Vec<u64> = (0..4).map(|_| random.u64()).collect();
-        assert_eq!(
-            first,
-            [41943041, 58720359, 3588806011781223, 3591011842654386]
-        );
+        assert_eq!(first, [41943041, 58720359, 3588806011781223, 3591011842654386]);
     }
 
     #[test]
@@ -155,10 +147,6 @@ mod tests {
     fn a_request_larger_than_the_pool_is_filled() {
         let mut bytes = vec![0; 3 * POOL];
         SystemRandom::new().fill(&mut bytes);
-        assert!(
-            bytes
-                .rchunks(64)
-                .all(|chunk| chunk.iter().any(|&byte| byte != 0))
-        );
+        assert!(bytes.rchunks(64).all(|chunk| chunk.iter().any(|&byte| byte != 0)));
     }
 }

@@ -40,22 +40,30 @@ impl RsaPublicKey {
     /// Reads `RSA PUBLIC KEY` (PKCS#1) or `PUBLIC KEY` (SubjectPublicKeyInfo).
     pub fn from_pem(text: &str) -> Result<RsaPublicKey, KeyError> {
         let (label, bytes) = pem(text)?;
-        let mut outer = Der::new(&bytes);
-        let key = match label {
-            "RSA PUBLIC KEY" => read_public(&mut outer)?,
-            "PUBLIC KEY" => {
-                let mut info = outer.sequence()?;
-                info.rsa_algorithm()?;
-                let mut bits = info.bit_string()?;
-                info.end()?;
-                let key = read_public(&mut bits)?;
-                bits.end()?;
-                key
-            }
-            _ => return Err(KeyError::WrongLabel),
-        };
+        match label {
+            "RSA PUBLIC KEY" => RsaPublicKey::from_pkcs1(&bytes),
+            "PUBLIC KEY" => RsaPublicKey::from_spki(&bytes),
+            _ => Err(KeyError::WrongLabel),
+        }
+    }
+
+    fn from_pkcs1(bytes: &[u8]) -> Result<RsaPublicKey, KeyError> {
+        let mut outer = Der::new(bytes);
+        let mut key = outer.sequence()?;
+        let (n, e) = (key.unsigned()?, key.unsigned()?);
+        key.end()?;
         outer.end()?;
-        Ok(key)
+        RsaPublicKey::new(n, e)
+    }
+
+    fn from_spki(bytes: &[u8]) -> Result<RsaPublicKey, KeyError> {
+        let mut outer = Der::new(bytes);
+        let mut info = outer.sequence()?;
+        info.rsa_algorithm()?;
+        let key = info.bit_string()?;
+        info.end()?;
+        outer.end()?;
+        RsaPublicKey::from_pkcs1(key.bytes())
     }
 
     /// A key from the big-endian bytes of modulus and exponent.
@@ -99,8 +107,8 @@ impl RsaPublicKey {
         }
     }
 
-    /// `number ^ e mod n`, or None where `number` is not below the modulus.
-    fn raw(&self, number: &[u8; 256]) -> Option<[u8; 256]> {
+    /// `number ^ e mod n` for what is padded already, or None where `number` is not below the modulus.
+    pub(crate) fn raw(&self, number: &[u8; 256]) -> Option<[u8; 256]> {
         let number = BigUint::from_bytes_be(number);
         (number < self.n).then(|| to_bytes(&number.modpow(&self.e, &self.n)))
     }
@@ -119,23 +127,44 @@ impl RsaPrivateKey {
     /// Reads `RSA PRIVATE KEY` (PKCS#1) or `PRIVATE KEY` (PKCS#8), without a passphrase.
     pub fn from_pem(text: &str) -> Result<RsaPrivateKey, KeyError> {
         let (label, bytes) = pem(text)?;
-        let mut outer = Der::new(&bytes);
-        let key = match label {
-            "RSA PRIVATE KEY" => read_private(&mut outer)?,
-            "PRIVATE KEY" => {
-                let mut info = outer.sequence()?;
-                version_zero(&mut info)?;
-                info.rsa_algorithm()?;
-                // Attributes may follow, which say nothing about the key.
-                let mut octets = info.octet_string()?;
-                let key = read_private(&mut octets)?;
-                octets.end()?;
-                key
-            }
-            _ => return Err(KeyError::WrongLabel),
-        };
+        match label {
+            "RSA PRIVATE KEY" => RsaPrivateKey::from_pkcs1(&bytes),
+            "PRIVATE KEY" => RsaPrivateKey::from_pkcs8(&bytes),
+            _ => Err(KeyError::WrongLabel),
+        }
+    }
+
+    fn from_pkcs1(bytes: &[u8]) -> Result<RsaPrivateKey, KeyError> {
+        let mut outer = Der::new(bytes);
+        let mut key = outer.sequence()?;
+        version_zero(&mut key)?;
+        let public = RsaPublicKey::new(key.unsigned()?, key.unsigned()?)?;
+        let d = BigUint::from_bytes_be(key.unsigned()?);
+        // The primes and their exponents: a faster way that we do not take.
+        for _ in 0..5 {
+            key.unsigned()?;
+        }
+        key.end()?;
         outer.end()?;
-        Ok(key)
+
+        // One number there and back shows that d belongs to n and e.
+        let private = RsaPrivateKey { public, d };
+        let probe: [u8; 256] = std::array::from_fn(|i| i as u8);
+        match private.public.raw(&probe) {
+            Some(encrypted) if private.decrypt(&encrypted) == Ok(probe) => Ok(private),
+            _ => Err(KeyError::WrongExponent),
+        }
+    }
+
+    fn from_pkcs8(bytes: &[u8]) -> Result<RsaPrivateKey, KeyError> {
+        let mut outer = Der::new(bytes);
+        let mut info = outer.sequence()?;
+        version_zero(&mut info)?;
+        info.rsa_algorithm()?;
+        // Attributes may follow, which say nothing about the key.
+        let key = info.octet_string()?;
+        outer.end()?;
+        RsaPrivateKey::from_pkcs1(key.bytes())
     }
 
     pub fn public(&self) -> &RsaPublicKey {
@@ -187,11 +216,7 @@ pub fn rsa_unpad(number: &[u8; 256]) -> Result<[u8; 192], RsaError> {
     ige_decrypt(&temp_key, &[0; 32], rest);
     let (reversed, hash) = rest.split_at(PADDED);
     let data = std::array::from_fn(|i| reversed[PADDED - 1 - i]);
-    if sha256(&[&temp_key, &data])[..].ct_eq(hash).into() {
-        Ok(data)
-    } else {
-        Err(RsaError::WrongHash)
-    }
+    if sha256(&[&temp_key, &data])[..].ct_eq(hash).into() { Ok(data) } else { Err(RsaError::WrongHash) }
 }
 
 fn xor(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {
@@ -206,39 +231,8 @@ fn to_bytes(number: &BigUint) -> [u8; 256] {
     out
 }
 
-fn read_public(der: &mut Der<'_>) -> Result<RsaPublicKey, KeyError> {
-    let mut key = der.sequence()?;
-    let (n, e) = (key.unsigned()?, key.unsigned()?);
-    key.end()?;
-    RsaPublicKey::new(n, e)
-}
-
 fn version_zero(der: &mut Der<'_>) -> Result<(), KeyError> {
-    if der.unsigned()?.is_empty() {
-        Ok(())
-    } else {
-        Err(KeyError::NotDer)
-    }
-}
-
-fn read_private(der: &mut Der<'_>) -> Result<RsaPrivateKey, KeyError> {
-    let mut key = der.sequence()?;
-    version_zero(&mut key)?;
-    let public = RsaPublicKey::new(key.unsigned()?, key.unsigned()?)?;
-    let d = BigUint::from_bytes_be(key.unsigned()?);
-    // The primes and their exponents: a faster way that we do not take.
-    for _ in 0..5 {
-        key.unsigned()?;
-    }
-    key.end()?;
-
-    // One number there and back shows that d belongs to n and e.
-    let private = RsaPrivateKey { public, d };
-    let probe: [u8; 256] = std::array::from_fn(|i| i as u8);
-    match private.public.raw(&probe) {
-        Some(encrypted) if private.decrypt(&encrypted) == Ok(probe) => Ok(private),
-        _ => Err(KeyError::WrongExponent),
-    }
+    if der.unsigned()?.is_empty() { Ok(()) } else { Err(KeyError::NotDer) }
 }
 
 /// The lower half of the SHA-1 of the TL bytes `n:string e:string`.
@@ -250,12 +244,123 @@ fn fingerprint(n: &[u8], e: &[u8]) -> i64 {
 /// <https://core.telegram.org/mtproto/serialize#base-types>
 fn tl_string(bytes: &[u8]) -> Vec<u8> {
     let length = bytes.len() as u32;
-    let mut out = if length < 254 {
-        vec![length as u8]
-    } else {
-        (length << 8 | 254).to_le_bytes().to_vec()
-    };
+    let mut out = if length < 254 { vec![length as u8] } else { (length << 8 | 254).to_le_bytes().to_vec() };
     out.extend_from_slice(bytes);
     out.resize(out.len().next_multiple_of(4), 0);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::hex::{bytes, sample};
+    use crate::crypto::{Ctr, SeededRandom};
+
+    const PKCS1: &str = include_str!("../../tests/samples/rsa_pkcs1.pem");
+    const PKCS8: &str = include_str!("../../tests/samples/rsa_pkcs8.pem");
+    const PUBLIC_PKCS1: &str = include_str!("../../tests/samples/rsa_public_pkcs1.pem");
+    const PUBLIC_SPKI: &str = include_str!("../../tests/samples/rsa_public_spki.pem");
+
+    fn private() -> RsaPrivateKey {
+        RsaPrivateKey::from_pem(PKCS1).expect("a good key")
+    }
+
+    #[test]
+    fn both_forms_of_a_public_key_and_both_of_its_private_key_are_one_key() {
+        let public = RsaPublicKey::from_pem(PUBLIC_PKCS1).expect("PKCS#1");
+        assert_eq!(RsaPublicKey::from_pem(PUBLIC_SPKI), Ok(public.clone()));
+        assert_eq!(private().public(), &public);
+        assert_eq!(RsaPrivateKey::from_pem(PKCS8).expect("PKCS#8").public(), &public);
+    }
+
+    #[test]
+    fn padded_data_comes_back_whatever_its_length() {
+        let mut random = SeededRandom::new(1);
+        for length in [0, 1, 100, 143, 144] {
+            let data = vec![0xa5; length];
+            let encrypted = private().public().encrypt_pad(&data, &mut random).expect("it fits");
+            let back = private().decrypt_pad(&encrypted).expect("our own padding");
+            assert_eq!(back[..length], data);
+        }
+    }
+
+    #[test]
+    fn the_published_inner_data_is_padded_with_the_published_bytes() {
+        const EXCHANGE: &str = "auth_key_exchange.txt";
+        let data = bytes(&sample(EXCHANGE, "p_q_inner_data_dc"));
+        let padding = bytes(&sample(EXCHANGE, "random_padding_bytes"));
+        let padded: [u8; 192] = [data, padding].concat().try_into().expect("192 bytes");
+        assert_eq!(rsa_unpad(&pad(&padded, &[7; 32])), Ok(padded));
+    }
+
+    #[test]
+    fn data_that_is_too_long_is_refused() {
+        let encrypted = private().public().encrypt_pad(&[0; 145], &mut SeededRandom::new(1));
+        assert_eq!(encrypted, Err(RsaError::TooLong(145)));
+    }
+
+    #[test]
+    fn a_temporary_key_is_drawn_again_while_the_number_is_not_below_the_modulus() {
+        // A third of all numbers is not below a modulus that begins with aa; 40 encryptions meet some.
+        let key = private();
+        assert!(key.public().n < BigUint::from(3u32) << 2046, "the sample key has a modulus in the lower part");
+        let mut random = SeededRandom::new(9);
+        for _ in 0..40 {
+            let encrypted = key.public().encrypt_pad(b"data", &mut random).expect("it fits");
+            assert_eq!(key.decrypt_pad(&encrypted).expect("below the modulus")[..4], *b"data");
+        }
+    }
+
+    #[test]
+    fn a_changed_ciphertext_is_refused() {
+        let mut encrypted = private().public().encrypt_pad(b"data", &mut SeededRandom::new(1)).expect("it fits");
+        encrypted[200] ^= 1;
+        assert_eq!(private().decrypt_pad(&encrypted), Err(RsaError::WrongHash));
+    }
+
+    #[test]
+    fn a_ciphertext_of_another_length_or_above_the_modulus_is_refused() {
+        assert_eq!(private().decrypt_pad(&[0; 255]), Err(RsaError::WrongLength(255)));
+        assert_eq!(private().decrypt_pad(&[0xff; 256]), Err(RsaError::OutOfRange));
+    }
+
+    #[test]
+    fn keys_of_another_size_kind_or_algorithm_are_refused() {
+        let public = |text: &str| RsaPublicKey::from_pem(text).expect_err("not a key for us");
+        assert_eq!(public(include_str!("../../tests/samples/rsa_1024_public.pem")), KeyError::WrongSize(1024));
+        assert_eq!(public(include_str!("../../tests/samples/ec_public.pem")), KeyError::NotRsa);
+        assert_eq!(public(PKCS1), KeyError::WrongLabel);
+        assert_eq!(RsaPrivateKey::from_pem(PUBLIC_SPKI).expect_err("public"), KeyError::WrongLabel);
+        assert_eq!(public(""), KeyError::NotPem);
+    }
+
+    #[test]
+    fn a_private_exponent_of_another_key_is_refused() {
+        let (_, mut der) = pem(PKCS1).expect("PEM");
+        // The private exponent is the longest integer after the modulus; any byte within will do.
+        let at = 4 + 3 + 4 + 257 + 5 + 4 + 100;
+        der[at] ^= 1;
+        assert_eq!(RsaPrivateKey::from_pkcs1(&der).expect_err("d is wrong"), KeyError::WrongExponent);
+    }
+
+    #[test]
+    fn no_change_of_a_key_file_makes_the_reader_panic() {
+        let mut noise = Ctr::new(&[1; 32], &[0; 16]);
+        for text in [PUBLIC_PKCS1, PUBLIC_SPKI] {
+            let (label, der) = pem(text).expect("PEM");
+            for at in 0..der.len() {
+                for cut in [true, false] {
+                    let mut broken = if cut { der[..at].to_vec() } else { der.clone() };
+                    if !cut {
+                        noise.apply(&mut broken[at..=at]);
+                    }
+                    let result = match label {
+                        "PUBLIC KEY" => RsaPublicKey::from_spki(&broken),
+                        _ => RsaPublicKey::from_pkcs1(&broken),
+                    };
+                    assert!(!cut || result.is_err(), "cut to {at}");
+                }
+            }
+        }
+    }
 }

@@ -60,13 +60,7 @@ mod imp {
             None
         }
 
-        pub fn ige_decrypt_sha256(
-            self,
-            _: &[u8; 32],
-            _: &[u8; 32],
-            _: &mut [u8],
-            _: &[u8; 32],
-        ) -> [u8; 32] {
+        pub fn ige_decrypt_sha256(self, _: &[u8; 32], _: &[u8; 32], _: &mut [u8], _: &[u8; 32]) -> [u8; 32] {
             match self {}
         }
 
@@ -112,21 +106,13 @@ mod imp {
 
     impl AesniSha {
         pub fn detect() -> Option<AesniSha> {
-            let has = Aesni::detect().is_some()
-                && is_x86_feature_detected!("sha")
-                && is_x86_feature_detected!("ssse3");
+            let has = Aesni::detect().is_some() && is_x86_feature_detected!("sha") && is_x86_feature_detected!("ssse3");
             has.then_some(AesniSha(()))
         }
 
         /// Decrypts whole blocks in place and returns the SHA-256 of `prefix ‖ plaintext`. The hash costs almost nothing:
         /// the decryption chain leaves most of the processor idle.
-        pub fn ige_decrypt_sha256(
-            self,
-            key: &[u8; 32],
-            iv: &[u8; 32],
-            data: &mut [u8],
-            prefix: &[u8; 32],
-        ) -> [u8; 32] {
+        pub fn ige_decrypt_sha256(self, key: &[u8; 32], iv: &[u8; 32], data: &mut [u8], prefix: &[u8; 32]) -> [u8; 32] {
             // SAFETY: `self` proves the features that `decrypt_sha256` asks for.
             unsafe { decrypt_sha256(key, iv, data, prefix) }
         }
@@ -247,10 +233,7 @@ mod imp {
                 state = _mm_aesenc_si128(state, *round);
             }
             state = _mm_aesenclast_si128(state, folded);
-            store(
-                &mut blocks[i],
-                _mm_xor_si128(state, _mm_xor_si128(next, keys[0])),
-            );
+            store(&mut blocks[i], _mm_xor_si128(state, _mm_xor_si128(next, keys[0])));
             (before, current) = (current, next);
         }
     }
@@ -271,10 +254,7 @@ mod imp {
                 state = _mm_aesdec_si128(state, *round);
             }
             state = _mm_aesdeclast_si128(state, folded);
-            store(
-                &mut blocks[i],
-                _mm_xor_si128(state, _mm_xor_si128(next, keys[0])),
-            );
+            store(&mut blocks[i], _mm_xor_si128(state, _mm_xor_si128(next, keys[0])));
             (before, current) = (current, next);
         }
     }
@@ -336,10 +316,7 @@ mod imp {
     #[inline]
     #[target_feature(enable = "ssse3")]
     fn words(bytes: __m128i) -> __m128i {
-        _mm_shuffle_epi8(
-            bytes,
-            _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203),
-        )
+        _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203))
     }
 
     /// Rounds `4 * I` to `4 * I + 3` on `sha`, and the words that rounds sixteen later will need, in `w[I % 4]`.
@@ -351,10 +328,7 @@ mod imp {
         sha.abef = _mm_sha256rnds2_epu32(sha.abef, sha.cdgh, _mm_shuffle_epi32::<0x0e>(keyed));
         if I < 12 {
             let (one, two, three) = (w[(I + 1) % 4], w[(I + 2) % 4], w[(I + 3) % 4]);
-            let sum = _mm_add_epi32(
-                _mm_sha256msg1_epu32(w[I % 4], one),
-                _mm_alignr_epi8::<4>(three, two),
-            );
+            let sum = _mm_add_epi32(_mm_sha256msg1_epu32(w[I % 4], one), _mm_alignr_epi8::<4>(three, two));
             w[I % 4] = _mm_sha256msg2_epu32(sum, three);
         }
     }
@@ -423,12 +397,8 @@ mod imp {
         let (blocks, _) = data.as_chunks::<16>();
         let mut sha = Sha::new();
         // The prefix takes half a block, so data comes to stand two sixteens off.
-        let mut w = [
-            words(load_half::<0>(prefix)),
-            words(load_half::<1>(prefix)),
-            _mm_setzero_si128(),
-            _mm_setzero_si128(),
-        ];
+        let mut w =
+            [words(load_half::<0>(prefix)), words(load_half::<1>(prefix)), _mm_setzero_si128(), _mm_setzero_si128()];
         let (whole, left) = match blocks.split_at_checked(2) {
             Some((head, rest)) => {
                 (w[2], w[3]) = (words(load(&head[0])), words(load(&head[1])));
@@ -445,15 +415,7 @@ mod imp {
             }
         };
         for [a, b, c, d] in whole {
-            compress(
-                &mut sha,
-                [
-                    words(load(a)),
-                    words(load(b)),
-                    words(load(c)),
-                    words(load(d)),
-                ],
-            );
+            compress(&mut sha, [words(load(a)), words(load(b)), words(load(c)), words(load(d))]);
         }
         for (w, block) in w.iter_mut().zip(left) {
             *w = words(load(block));
@@ -470,15 +432,8 @@ mod imp {
             padded[..52].copy_from_slice(message);
             padded[52] = 0x80;
             padded[62..].copy_from_slice(&(52_u16 * 8).to_be_bytes());
-            let [a, b, c, d] = padded.as_chunks::<16>().0 else {
-                unreachable!("64 bytes are four blocks")
-            };
-            [
-                words(load(a)),
-                words(load(b)),
-                words(load(c)),
-                words(load(d)),
-            ]
+            let [a, b, c, d] = padded.as_chunks::<16>().0 else { unreachable!("64 bytes are four blocks") };
+            [words(load(a)), words(load(b)), words(load(c)), words(load(d))]
         }
         let (mut left, mut right) = (Sha::new(), Sha::new());
         let (mut left_words, mut right_words) = (block(a), block(b));
@@ -533,12 +488,7 @@ mod imp {
     }
 
     #[target_feature(enable = "aes,sha,sse2,ssse3,sse4.1")]
-    fn decrypt_sha256(
-        key: &[u8; 32],
-        iv: &[u8; 32],
-        data: &mut [u8],
-        prefix: &[u8; 32],
-    ) -> [u8; 32] {
+    fn decrypt_sha256(key: &[u8; 32], iv: &[u8; 32], data: &mut [u8], prefix: &[u8; 32]) -> [u8; 32] {
         let length = 32 + data.len();
         let keys = expand_inverse(key);
         let (blocks, _) = data.as_chunks_mut::<16>();
@@ -551,16 +501,11 @@ mod imp {
             state: _mm_xor_si128(_mm_xor_si128(current, load_half::<1>(iv)), keys[0]),
         };
         let mut sha = Sha::new();
-        let mut w = [
-            words(load_half::<0>(prefix)),
-            words(load_half::<1>(prefix)),
-            _mm_setzero_si128(),
-            _mm_setzero_si128(),
-        ];
+        let mut w =
+            [words(load_half::<0>(prefix)), words(load_half::<1>(prefix)), _mm_setzero_si128(), _mm_setzero_si128()];
         let mut filled = 2;
         let mut at = 0;
-        let next_of =
-            |blocks: &[[u8; 16]], at: usize| blocks.get(at + 1).map_or(_mm_setzero_si128(), load);
+        let next_of = |blocks: &[[u8; 16]], at: usize| blocks.get(at + 1).map_or(_mm_setzero_si128(), load);
 
         // Up to the first whole block of the hash.
         while filled < 4 && at < blocks.len() {
@@ -633,11 +578,7 @@ mod tests {
             portable_decrypt(&key, &iv, &mut theirs);
             assert!(ours == theirs, "plaintext of {blocks} blocks");
             assert_eq!(hash, sha256(&[&prefix, &theirs]), "hash of {blocks} blocks");
-            assert_eq!(
-                fast.sha256_prefixed(&prefix, &theirs),
-                hash,
-                "hash alone of {blocks} blocks"
-            );
+            assert_eq!(fast.sha256_prefixed(&prefix, &theirs), hash, "hash alone of {blocks} blocks");
         }
     }
 
@@ -650,9 +591,6 @@ mod tests {
         let (mut a, mut b) = ([0; 52], [0; 52]);
         random.fill(&mut a);
         random.fill(&mut b);
-        assert_eq!(
-            fast.sha256_two_short(&a, &b),
-            (sha256(&[&a]), sha256(&[&b]))
-        );
+        assert_eq!(fast.sha256_two_short(&a, &b), (sha256(&[&a]), sha256(&[&b])));
     }
 }

@@ -17,11 +17,27 @@
 use std::fmt;
 use std::time::Duration;
 
+mod calls;
+pub mod engine;
+mod event;
+pub mod exchange;
 pub mod faketls;
 pub mod framing;
+mod gzip;
+mod handle;
+mod ids;
 pub mod obfuscated;
+mod outbox;
+pub mod packet;
+#[cfg(test)]
+mod tests;
 
+pub use engine::{Engine, EngineConfig, Timing};
+pub use event::{Event, LostReason, PacketError, RpcError};
 pub use framing::{Frame, FrameError, Framing, Transport};
+pub use gzip::InflateError;
+pub use handle::salts::FutureSalt;
+pub use packet::{Opened, auth_key_id, open};
 
 /// Which end of a connection a value plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,17 +71,14 @@ impl std::ops::Add<Duration> for Time {
     type Output = Time;
 
     fn add(self, by: Duration) -> Time {
-        Time {
-            mono: self.mono + by,
-            unix: self.unix + by,
-        }
+        Time { mono: self.mono + by, unix: self.unix + by }
     }
 }
 
 /// A message identifier: Unix time times 2^32, approximately; the lowest two bits tell who wrote it and why.
 ///
 /// <https://core.telegram.org/mtproto/description#message-identifier-msg-id>
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct MsgId(pub i64);
 
 impl MsgId {

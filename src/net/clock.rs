@@ -6,14 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-/// A moment, on both scales.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time {
-    /// Since some start; never goes back.
-    pub mono: Duration,
-    /// Since 1970.
-    pub unix: Duration,
-}
+use crate::mtproto::Time;
 
 /// A handle on time. Clones share it: advancing a stepped clock advances every clone.
 #[derive(Clone)]
@@ -21,57 +14,31 @@ pub struct Clock(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Real {
-        start: Instant,
-        unix_at_start: Duration,
-    },
-    Stepped {
-        unix_at_start: Duration,
-        mono: Arc<watch::Sender<Duration>>,
-    },
+    Real { start: Instant, unix_at_start: Duration },
+    Stepped { unix_at_start: Duration, mono: Arc<watch::Sender<Duration>> },
 }
 
 impl Clock {
     /// Time as it passes.
     pub fn real() -> Clock {
-        let unix_at_start = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Clock(Kind::Real {
-            start: Instant::now(),
-            unix_at_start,
-        })
+        let unix_at_start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock(Kind::Real { start: Instant::now(), unix_at_start })
     }
 
     /// Time that stands still until [`Clock::advance`]; `unix` is what it shows at first.
     pub fn stepped(unix: Duration) -> Clock {
-        Clock(Kind::Stepped {
-            unix_at_start: unix,
-            mono: Arc::new(watch::Sender::new(Duration::ZERO)),
-        })
+        Clock(Kind::Stepped { unix_at_start: unix, mono: Arc::new(watch::Sender::new(Duration::ZERO)) })
     }
 
     pub fn now(&self) -> Time {
         match &self.0 {
-            Kind::Real {
-                start,
-                unix_at_start,
-            } => {
+            Kind::Real { start, unix_at_start } => {
                 let mono = start.elapsed();
-                Time {
-                    mono,
-                    unix: *unix_at_start + mono,
-                }
+                Time { mono, unix: *unix_at_start + mono }
             }
-            Kind::Stepped {
-                unix_at_start,
-                mono,
-            } => {
+            Kind::Stepped { unix_at_start, mono } => {
                 let mono = *mono.borrow();
-                Time {
-                    mono,
-                    unix: *unix_at_start + mono,
-                }
+                Time { mono, unix: *unix_at_start + mono }
             }
         }
     }
@@ -109,11 +76,7 @@ impl Clock {
     }
 
     /// `Err(Elapsed)` where `future` is not ready within `duration`.
-    pub async fn timeout<F: Future>(
-        &self,
-        duration: Duration,
-        future: F,
-    ) -> Result<F::Output, Elapsed> {
+    pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Result<F::Output, Elapsed> {
         tokio::select! {
             biased;
             output = future => Ok(output),
@@ -152,13 +115,7 @@ mod tests {
     async fn a_timeout_ends_what_takes_longer() {
         let clock = Clock::real();
         let never = std::future::pending::<()>();
-        assert_eq!(
-            clock.timeout(Duration::from_millis(5), never).await,
-            Err(Elapsed)
-        );
-        assert_eq!(
-            clock.timeout(Duration::from_secs(5), async { 7 }).await,
-            Ok(7)
-        );
+        assert_eq!(clock.timeout(Duration::from_millis(5), never).await, Err(Elapsed));
+        assert_eq!(clock.timeout(Duration::from_secs(5), async { 7 }).await, Ok(7));
     }
 }

@@ -1,6 +1,13 @@
 //! Drives an engine over a socket. Knows nothing of what the bytes mean.
 
+mod backoff;
 mod clock;
+mod connection;
 pub mod dial;
+mod driver;
+mod exchange;
+mod updates;
 
-pub use clock::{Clock, Time};
+pub use clock::{Clock, Elapsed};
+pub use connection::{CallFailure, Connection, Fatal, Key, Options, Status};
+pub use updates::{MAX_WAITING_BYTES, MAX_WAITING_UPDATES, Updates};

@@ -30,7 +30,8 @@ const SCHEMA: &str = "
     CREATE TABLE channel (id INTEGER PRIMARY KEY, pts INTEGER NOT NULL) STRICT;
     -- id as the Bot API has it, so it tells the type: users above 0, groups below, channels -100….
     CREATE TABLE peer (
-        id INTEGER PRIMARY KEY, access_hash INTEGER, username TEXT COLLATE NOCASE, phone TEXT, name TEXT NOT NULL
+        id INTEGER PRIMARY KEY, access_hash INTEGER, username TEXT COLLATE NOCASE, phone TEXT, name TEXT NOT NULL,
+        raw BLOB
     ) STRICT;
     CREATE INDEX peer_username ON peer (username) WHERE username IS NOT NULL;
     CREATE INDEX peer_phone ON peer (phone) WHERE phone IS NOT NULL;
@@ -44,59 +45,31 @@ pub(super) struct Lock {
 impl Lock {
     pub fn take(session: &Path) -> Result<Lock, StorageError> {
         let path = beside(session, ".lock");
-        let failed = |source| StorageError::Open {
-            path: path.clone(),
-            source,
-        };
-        let mut file = owner_only()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed)?;
+        let failed = |source| StorageError::Open { path: path.clone(), source };
+        let mut file = owner_only().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         tighten(&path);
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(fs4::TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 let _ = file.read_to_string(&mut pid);
-                let pid = if pid.trim().is_empty() {
-                    "unknown".to_owned()
-                } else {
-                    pid.trim().to_owned()
-                };
-                return Err(StorageError::InUse {
-                    path: session.to_owned(),
-                    pid,
-                });
+                let pid = if pid.trim().is_empty() { "unknown".to_owned() } else { pid.trim().to_owned() };
+                return Err(StorageError::InUse { path: session.to_owned(), pid });
             }
             Err(fs4::TryLockError::Error(source)) => return Err(failed(source)),
         }
         // The number is for the message only: a full disk that cannot take it is no reason to refuse.
-        let _ = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| write!(file, "{}", std::process::id()));
+        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Lock { _file: file })
     }
 }
 
 /// Opens for writing; creates the file, with its tables, where there is none.
 pub(super) fn open(path: &Path) -> Result<Connection, StorageError> {
-    let io = |source| StorageError::Open {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| StorageError::Open { path: path.to_owned(), source };
     // Created here and not by SQLite, so that there is no moment in which others can read it. SQLite gives its -wal and -shm
     // the permissions of the file that they belong to.
-    let file = owner_only()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(io)?;
+    let file = owner_only().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     drop(file);
     for suffix in ["", "-wal", "-shm"] {
@@ -115,16 +88,13 @@ pub(super) fn open(path: &Path) -> Result<Connection, StorageError> {
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
     let connection = Connection::open_with_flags(path, flags() | OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|error| unusable(path, error))?;
-    connection
-        .pragma_update(None, "cache_size", -1024)
-        .map_err(|error| unusable(path, error))?;
+    connection.pragma_update(None, "cache_size", -1024).map_err(|error| unusable(path, error))?;
     Ok(connection)
 }
 
 pub(super) fn open_in_memory(path: &Path) -> Result<Connection, StorageError> {
     let create = || {
-        let connection =
-            Connection::open_in_memory_with_flags(flags() | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection = Connection::open_in_memory_with_flags(flags() | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.execute_batch(SCHEMA)?;
         Ok(connection)
     };
@@ -139,52 +109,31 @@ pub(super) fn load(path: &Path, connection: &Connection) -> Result<Known, Storag
 fn load_known(db: &Connection) -> rusqlite::Result<Known> {
     let account = db
         .query_row("SELECT id, is_bot, dc FROM account", [], |row| {
-            Ok(Account {
-                id: row.get(0)?,
-                is_bot: row.get(1)?,
-                dc: row.get(2)?,
-            })
+            Ok(Account { id: row.get(0)?, is_bot: row.get(1)?, dc: row.get(2)? })
         })
         .optional()?;
     let state = db
         .query_row("SELECT pts, qts, date, seq FROM state", [], |row| {
-            Ok(UpdateState {
-                pts: row.get(0)?,
-                qts: row.get(1)?,
-                date: row.get(2)?,
-                seq: row.get(3)?,
-            })
+            Ok(UpdateState { pts: row.get(0)?, qts: row.get(1)?, date: row.get(2)?, seq: row.get(3)? })
         })
         .optional()?;
     let keys = db
         .prepare("SELECT dc, auth_key, server_salt, time_offset FROM auth_key")?
         .query_map([], |row| {
-            let key = StoredKey {
-                auth_key: row.get(1)?,
-                server_salt: row.get(2)?,
-                time_offset: row.get(3)?,
-            };
+            let key = StoredKey { auth_key: row.get(1)?, server_salt: row.get(2)?, time_offset: row.get(3)? };
             Ok((row.get(0)?, key))
         })?
         .collect::<rusqlite::Result<_>>()?;
     let dcs = pairs(db, "SELECT id, address FROM dc")?;
     let channels = pairs(db, "SELECT id, pts FROM channel")?;
-    Ok(Known {
-        account,
-        keys,
-        dcs,
-        state,
-        channels,
-    })
+    Ok(Known { account, keys, dcs, state, channels })
 }
 
 fn pairs<A: rusqlite::types::FromSql, B: rusqlite::types::FromSql>(
     db: &Connection,
     sql: &str,
 ) -> rusqlite::Result<Vec<(A, B)>> {
-    db.prepare(sql)?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
+    db.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 enum Unusable {
@@ -207,25 +156,15 @@ fn prepare(path: &Path, db: &Connection, size: u64) -> Result<(), Unusable> {
     if tables > 0 || size > 0 {
         if application != APPLICATION_ID {
             let reason = "an SQLite database of another program".to_owned();
-            return Err(Unusable::Said(StorageError::NotASession {
-                path: path(),
-                reason,
-            }));
+            return Err(Unusable::Said(StorageError::NotASession { path: path(), reason }));
         }
         if version > VERSION {
-            return Err(Unusable::Said(StorageError::Newer {
-                path: path(),
-                found: version,
-                known: VERSION,
-            }));
+            return Err(Unusable::Said(StorageError::Newer { path: path(), found: version, known: VERSION }));
         }
         if size <= CHECKED_SIZE {
             let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
             if found != "ok" {
-                return Err(Unusable::Said(StorageError::Broken {
-                    path: path(),
-                    reason: found,
-                }));
+                return Err(Unusable::Said(StorageError::Broken { path: path(), reason: found }));
             }
         }
     }
@@ -247,14 +186,8 @@ fn unusable(path: &Path, error: rusqlite::Error) -> StorageError {
             path,
             reason: "not an SQLite database, or broken from its first page on".into(),
         },
-        Some(ErrorCode::DatabaseCorrupt) => StorageError::Broken {
-            path,
-            reason: error.to_string(),
-        },
-        _ => StorageError::Read {
-            path,
-            source: error,
-        },
+        Some(ErrorCode::DatabaseCorrupt) => StorageError::Broken { path, reason: error.to_string() },
+        _ => StorageError::Read { path, source: error },
     }
 }
 
@@ -295,14 +228,8 @@ fn tighten(path: &Path) {
         return;
     }
     match std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
-        Ok(()) => tracing::warn!(
-            "{} was open to others (mode {mode:03o}); it is now its owner's only",
-            path.display()
-        ),
-        Err(error) => tracing::warn!(
-            "{} is open to others (mode {mode:03o}): {error}",
-            path.display()
-        ),
+        Ok(()) => tracing::warn!("{} was open to others (mode {mode:03o}); it is now its owner's only", path.display()),
+        Err(error) => tracing::warn!("{} is open to others (mode {mode:03o}): {error}", path.display()),
     }
 }
 

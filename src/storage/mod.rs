@@ -60,11 +60,7 @@ pub enum StorageError {
          use the newer moongram that wrote it, or a session of its own; the file was left as it is",
         path.display()
     )]
-    Newer {
-        path: PathBuf,
-        found: i64,
-        known: i64,
-    },
+    Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
         "{} is not a moongram session ({reason}): move it away, or name another file; it was left as it is",
         path.display()
@@ -76,15 +72,9 @@ pub enum StorageError {
     )]
     Broken { path: PathBuf, reason: String },
     #[error("session {} cannot be opened: {source}", path.display())]
-    Open {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Open { path: PathBuf, source: std::io::Error },
     #[error("session {} cannot be read: {source}", path.display())]
-    Read {
-        path: PathBuf,
-        source: rusqlite::Error,
-    },
+    Read { path: PathBuf, source: rusqlite::Error },
     #[error("session {} cannot be written ({reason}); it will be tried again", path.display())]
     Write { path: PathBuf, reason: String },
 }
@@ -92,6 +82,12 @@ pub enum StorageError {
 /// One account's session, open. Clones share it; it is released when the last one is dropped, after what was put is on disk.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.0.path.display())
+    }
+}
 
 struct Inner {
     path: PathBuf,
@@ -141,13 +137,7 @@ impl Session {
         let connection = Arc::new(Mutex::new(connection));
         let reader = reader.unwrap_or_else(|| connection.clone());
         let writer = writer::Writer::start(path.clone(), connection);
-        Ok(Session(Arc::new(Inner {
-            path,
-            writer,
-            reader,
-            known: Mutex::new(known),
-            _lock: lock,
-        })))
+        Ok(Session(Arc::new(Inner { path, writer, reader, known: Mutex::new(known), _lock: lock })))
     }
 
     /// The file, for messages.
@@ -162,29 +152,18 @@ impl Session {
     /// `None` forgets who was signed in.
     pub fn set_account(&self, account: Option<Account>) {
         self.known().account = account;
-        self.0
-            .writer
-            .put(true, |pending| pending.account = Some(account));
+        self.0.writer.put(true, |pending| pending.account = Some(account));
     }
 
     pub fn key(&self, dc: i32) -> Option<StoredKey> {
-        self.known()
-            .keys
-            .iter()
-            .find(|(of, _)| *of == dc)
-            .map(|(_, key)| key.clone())
+        self.known().keys.iter().find(|(of, _)| *of == dc).map(|(_, key)| key.clone())
     }
 
     /// Keeps a DC's key and salt; `None` forgets them.
     pub fn set_key(&self, dc: i32, key: Option<StoredKey>) {
         let mut known = self.known();
         let new_key = key.as_ref().map(|key| key.auth_key);
-        let same_key = known
-            .keys
-            .iter()
-            .find(|(of, _)| *of == dc)
-            .map(|(_, key)| key.auth_key)
-            == new_key;
+        let same_key = known.keys.iter().find(|(of, _)| *of == dc).map(|(_, key)| key.auth_key) == new_key;
         known.keys.retain(|(of, _)| *of != dc);
         known.keys.extend(key.clone().map(|key| (dc, key)));
         drop(known);
@@ -219,7 +198,8 @@ impl Session {
         self.known().channels.clone()
     }
 
-    /// Saves the update state and the channels whose pts changed, together or not at all.
+    /// Saves the update state and the channels whose pts changed, together or not at all. A channel with pts 0 is
+    /// forgotten.
     pub fn save_state(&self, state: UpdateState, channels: impl IntoIterator<Item = (i64, i32)>) {
         self.known().state = Some(state);
         self.0.writer.put(false, |pending| {
@@ -237,31 +217,21 @@ impl Session {
 
     /// The peer with this Bot-API id.
     pub fn peer(&self, id: i64) -> Option<PeerRow> {
-        self.0
-            .writer
-            .pending_peer(|row| row.id == id, Some(id))
-            .or_else(|| self.read(|db| peers::by_id(db, id)))
+        self.0.writer.pending_peer(|row| row.id == id, Some(id)).or_else(|| self.read(|db| peers::by_id(db, id)))
     }
 
     /// The peer with this username, in any case.
     pub fn peer_by_username(&self, username: &str) -> Option<PeerRow> {
-        let found = self.0.writer.pending_peer(
-            |row| {
-                row.username
-                    .as_deref()
-                    .is_some_and(|name| name.eq_ignore_ascii_case(username))
-            },
-            None,
-        );
+        let found = self
+            .0
+            .writer
+            .pending_peer(|row| row.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(username)), None);
         found.or_else(|| self.read(|db| peers::by_username(db, username)))
     }
 
     /// The user with this phone number, digits only.
     pub fn peer_by_phone(&self, phone: &str) -> Option<PeerRow> {
-        let found = self
-            .0
-            .writer
-            .pending_peer(|row| row.phone.as_deref() == Some(phone), None);
+        let found = self.0.writer.pending_peer(|row| row.phone.as_deref() == Some(phone), None);
         found.or_else(|| self.read(|db| peers::by_phone(db, phone)))
     }
 
@@ -272,27 +242,14 @@ impl Session {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0
-            .known
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// One lookup. What cannot be read is logged and counts as not known.
-    fn read<T>(
-        &self,
-        query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Option<T>>,
-    ) -> Option<T> {
-        let reader = self
-            .0
-            .reader
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn read<T>(&self, query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Option<T>>) -> Option<T> {
+        let reader = self.0.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         query(&reader).unwrap_or_else(|source| {
-            let error = StorageError::Read {
-                path: self.0.path.clone(),
-                source,
-            };
+            let error = StorageError::Read { path: self.0.path.clone(), source };
             tracing::error!("{error}");
             None
         })

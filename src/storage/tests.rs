@@ -4,11 +4,7 @@ use std::io::Write;
 use super::*;
 
 fn key(byte: u8) -> StoredKey {
-    StoredKey {
-        auth_key: [byte; 256],
-        server_salt: i64::MIN,
-        time_offset: -3,
-    }
+    StoredKey { auth_key: [byte; 256], server_salt: i64::MIN, time_offset: -3 }
 }
 
 fn alice() -> PeerRow {
@@ -18,6 +14,7 @@ fn alice() -> PeerRow {
         username: Some("Alice".into()),
         phone: Some("4912345".into()),
         name: "Alice".into(),
+        raw: Some(vec![1, 2, 3]),
         partial: false,
     }
 }
@@ -26,17 +23,8 @@ fn alice() -> PeerRow {
 async fn what_was_put_is_there_when_the_session_is_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bot.db");
-    let state = UpdateState {
-        pts: 1,
-        qts: 2,
-        date: 3,
-        seq: 4,
-    };
-    let account = Account {
-        id: 42,
-        is_bot: true,
-        dc: 2,
-    };
+    let state = UpdateState { pts: 1, qts: 2, date: 3, seq: 4 };
+    let account = Account { id: 42, is_bot: true, dc: 2 };
     let session = Session::open(&path).unwrap();
     session.set_key(2, Some(key(1)));
     session.set_key(4, Some(key(4)));
@@ -65,20 +53,9 @@ async fn a_min_row_takes_nothing_away() {
     let session = Session::in_memory().unwrap();
     session.put_peers(vec![alice()]);
     session.flush().await.unwrap();
-    session.put_peers(vec![PeerRow {
-        id: 7,
-        name: "Alicia".into(),
-        partial: true,
-        ..PeerRow::default()
-    }]);
+    session.put_peers(vec![PeerRow { id: 7, name: "Alicia".into(), partial: true, ..PeerRow::default() }]);
     session.flush().await.unwrap();
-    assert_eq!(
-        session.peer(7),
-        Some(PeerRow {
-            name: "Alicia".into(),
-            ..alice()
-        })
-    );
+    assert_eq!(session.peer(7), Some(PeerRow { name: "Alicia".into(), ..alice() }));
 }
 
 #[tokio::test]
@@ -86,12 +63,7 @@ async fn a_username_that_changed_hands_belongs_to_the_new_owner() {
     let session = Session::in_memory().unwrap();
     session.put_peers(vec![alice()]);
     session.flush().await.unwrap();
-    let bob = PeerRow {
-        id: 8,
-        username: Some("alice".into()),
-        name: "Bob".into(),
-        ..PeerRow::default()
-    };
+    let bob = PeerRow { id: 8, username: Some("alice".into()), name: "Bob".into(), ..PeerRow::default() };
     session.put_peers(vec![bob.clone()]);
     session.flush().await.unwrap();
     assert_eq!(session.peer_by_username("Alice"), Some(bob));
@@ -104,10 +76,7 @@ fn a_second_opening_is_refused_and_names_the_process() {
     let path = folder.path().join("bot.db");
     let first = Session::open(&path).unwrap();
     let message = Session::open(&path).err().unwrap().to_string();
-    assert!(
-        message.contains(&format!("process {}", std::process::id())),
-        "{message}"
-    );
+    assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
     assert!(message.contains("bot.db"), "{message}");
     drop(first);
     Session::open(&path).unwrap();
@@ -121,13 +90,7 @@ fn holds_a_session_until_it_is_killed() {
         return;
     };
     let session = Session::open(&path).unwrap();
-    session.save_state(
-        UpdateState {
-            pts: 9,
-            ..UpdateState::default()
-        },
-        [],
-    );
+    session.save_state(UpdateState { pts: 9, ..UpdateState::default() }, []);
     println!("held");
     std::io::stdout().flush().unwrap();
     std::thread::sleep(std::time::Duration::from_secs(20));
@@ -142,12 +105,7 @@ fn another_process_is_refused_until_the_holder_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bot.db");
     let mut holder = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            "--nocapture",
-            "storage::tests::holds_a_session_until_it_is_killed",
-        ])
+        .args(["--ignored", "--exact", "--nocapture", "storage::tests::holds_a_session_until_it_is_killed"])
         .env("MOONGRAM_TEST_SESSION", &path)
         .stdout(Stdio::piped())
         .spawn()
@@ -159,10 +117,7 @@ fn another_process_is_refused_until_the_holder_is_killed() {
     std::thread::sleep(std::time::Duration::from_millis(600));
     holder.kill().unwrap();
     holder.wait().unwrap();
-    assert!(
-        message.contains(&format!("process {}", holder.id())),
-        "{message}"
-    );
+    assert!(message.contains(&format!("process {}", holder.id())), "{message}");
     let session = Session::open(&path).unwrap();
     assert_eq!(session.state().unwrap().pts, 9, "a commit survives kill -9");
 }
@@ -174,23 +129,16 @@ fn a_file_that_is_no_session_is_left_as_it_is() {
         let path = folder.path().join("bot.db");
         fs::write(&path, content).unwrap();
         let message = Session::open(&path).err().unwrap().to_string();
-        assert!(
-            message.contains(expected) && message.contains("bot.db"),
-            "{message}"
-        );
+        assert!(message.contains(expected) && message.contains("bot.db"), "{message}");
         assert_eq!(fs::read(&path).unwrap(), content);
     }
-    check(
-        b"this is a letter to my aunt, and nothing else at all",
-        "not a moongram session",
-    );
+    check(b"this is a letter to my aunt, and nothing else at all", "not a moongram session");
     check(&[0; 8192], "not a moongram session");
 
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.db");
     let db = rusqlite::Connection::open(&other).unwrap();
-    db.execute_batch("CREATE TABLE cake (flour INTEGER)")
-        .unwrap();
+    db.execute_batch("CREATE TABLE cake (flour INTEGER)").unwrap();
     drop(db);
     check(&fs::read(&other).unwrap(), "another program");
 }
@@ -200,24 +148,13 @@ fn a_truncated_session_is_reported_as_broken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bot.db");
     let session = Session::open(&path).unwrap();
-    session.put_peers(
-        (1..500)
-            .map(|id| PeerRow {
-                id,
-                name: "x".repeat(100),
-                ..PeerRow::default()
-            })
-            .collect(),
-    );
+    session.put_peers((1..500).map(|id| PeerRow { id, name: "x".repeat(100), ..PeerRow::default() }).collect());
     drop(session);
     let content = fs::read(&path).unwrap();
     let half = &content[..content.len() / 2];
     fs::write(&path, half).unwrap();
     let message = Session::open(&path).err().unwrap().to_string();
-    assert!(
-        message.contains("broken") && message.contains("bot.db"),
-        "{message}"
-    );
+    assert!(message.contains("broken") && message.contains("bot.db"), "{message}");
     assert_eq!(fs::read(&path).unwrap(), half);
 }
 
@@ -226,15 +163,9 @@ fn a_session_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bot.db");
     drop(Session::open(&path).unwrap());
-    rusqlite::Connection::open(&path)
-        .unwrap()
-        .pragma_update(None, "user_version", 99)
-        .unwrap();
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let message = Session::open(&path).err().unwrap().to_string();
-    assert!(
-        message.contains("version 99") && message.contains("newer moongram"),
-        "{message}"
-    );
+    assert!(message.contains("version 99") && message.contains("newer moongram"), "{message}");
 }
 
 #[cfg(unix)]
@@ -244,13 +175,7 @@ async fn nobody_else_can_read_a_session() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bot.db");
-    let mode = |name: &str| {
-        fs::metadata(folder.path().join(name))
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777
-    };
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     let session = Session::open(&path).unwrap();
     session.set_key(2, Some(key(1)));
     session.flush().await.unwrap();
@@ -270,15 +195,10 @@ async fn a_full_disk_is_an_error_and_tried_again() {
     // As full as a disk can be: not one page more.
     let limit = |pages: i64| {
         let db = session.0.reader.lock().unwrap();
-        db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-            .unwrap();
+        db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     };
     limit(1);
-    let rows = (1..500).map(|id| PeerRow {
-        id,
-        name: "x".repeat(100),
-        ..PeerRow::default()
-    });
+    let rows = (1..500).map(|id| PeerRow { id, name: "x".repeat(100), ..PeerRow::default() });
     session.put_peers(rows.collect());
     let message = session.flush().await.err().unwrap().to_string();
     assert!(message.contains("full"), "{message}");

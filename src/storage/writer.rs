@@ -123,10 +123,7 @@ impl Writer {
                 move || shared.run(&connection)
             })
             .expect("a thread can be started");
-        Writer {
-            shared,
-            thread: Some(thread),
-        }
+        Writer { shared, thread: Some(thread) }
     }
 
     pub fn put(&self, urgent: bool, change: impl FnOnce(&mut Pending)) {
@@ -139,11 +136,7 @@ impl Writer {
     }
 
     /// A peer that was put and may not be on disk yet.
-    pub fn pending_peer(
-        &self,
-        matches: impl Fn(&PeerRow) -> bool,
-        id: Option<i64>,
-    ) -> Option<PeerRow> {
+    pub fn pending_peer(&self, matches: impl Fn(&PeerRow) -> bool, id: Option<i64>) -> Option<PeerRow> {
         let pending = self.shared.lock();
         match id {
             // A row that leaves things out is complete only on disk.
@@ -171,18 +164,12 @@ impl Writer {
                 if let Some((up_to, reason)) = &now.failed
                     && *up_to >= number
                 {
-                    return Err(StorageError::Write {
-                        path: self.shared.path.clone(),
-                        reason: reason.clone(),
-                    });
+                    return Err(StorageError::Write { path: self.shared.path.clone(), reason: reason.clone() });
                 }
             }
             if progress.changed().await.is_err() {
                 let reason = "the storage thread has ended".to_owned();
-                return Err(StorageError::Write {
-                    path: self.shared.path.clone(),
-                    reason,
-                });
+                return Err(StorageError::Write { path: self.shared.path.clone(), reason });
             }
         }
     }
@@ -234,20 +221,13 @@ impl Shared {
                     // Said once for each reason, not once a second.
                     if logged.as_ref() != Some(&reason) {
                         let path = self.path.clone();
-                        tracing::error!(
-                            "{}",
-                            StorageError::Write {
-                                path,
-                                reason: reason.clone()
-                            }
-                        );
+                        tracing::error!("{}", StorageError::Write { path, reason: reason.clone() });
                         logged = Some(reason.clone());
                     }
                     let number = batch.number;
                     batch.awaited = false;
                     self.lock().put_back(batch);
-                    self.progress
-                        .send_modify(|progress| progress.failed = Some((number, reason)));
+                    self.progress.send_modify(|progress| progress.failed = Some((number, reason)));
                     if last {
                         return;
                     }
@@ -262,11 +242,7 @@ impl Shared {
         let mut pending = self.lock();
         loop {
             if !pending.is_empty() || pending.awaited {
-                let next = Pending {
-                    number: pending.number,
-                    stop: pending.stop,
-                    ..Pending::default()
-                };
+                let next = Pending { number: pending.number, stop: pending.stop, ..Pending::default() };
                 let batch = std::mem::replace(&mut *pending, next);
                 let last = batch.stop;
                 return Some((batch, last));
@@ -274,18 +250,13 @@ impl Shared {
             if pending.stop {
                 return None;
             }
-            pending = self
-                .wake
-                .wait(pending)
-                .unwrap_or_else(PoisonError::into_inner);
+            pending = self.wake.wait(pending).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Lets puts gather, until somebody waits for them.
     fn pause(&self, time: Duration) {
-        let hurry = |pending: &mut Pending| {
-            !(pending.awaited || pending.stop || (pending.urgent && time < RETRY))
-        };
+        let hurry = |pending: &mut Pending| !(pending.awaited || pending.stop || (pending.urgent && time < RETRY));
         let _ = self.wake.wait_timeout_while(self.lock(), time, hurry);
     }
 }
@@ -295,11 +266,7 @@ fn write(db: &Connection, batch: &Pending) -> rusqlite::Result<()> {
         return Ok(());
     }
     // In WAL mode NORMAL survives a killed process, FULL the loss of power as well.
-    db.pragma_update(
-        None,
-        "synchronous",
-        if batch.urgent { "FULL" } else { "NORMAL" },
-    )?;
+    db.pragma_update(None, "synchronous", if batch.urgent { "FULL" } else { "NORMAL" })?;
     let transaction = db.unchecked_transaction()?;
     write_all(&transaction, batch)?;
     transaction.commit()
@@ -309,7 +276,9 @@ fn write_all(db: &Connection, batch: &Pending) -> rusqlite::Result<()> {
     for (dc, key) in &batch.keys {
         match key {
             Some(key) => db
-                .prepare_cached("INSERT OR REPLACE INTO auth_key (dc, auth_key, server_salt, time_offset) VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO auth_key (dc, auth_key, server_salt, time_offset) VALUES (?1, ?2, ?3, ?4)",
+                )?
                 .execute(params![dc, key.auth_key, key.server_salt, key.time_offset])?,
             None => db.execute("DELETE FROM auth_key WHERE dc = ?1", [dc])?,
         };
@@ -327,21 +296,20 @@ fn write_all(db: &Connection, batch: &Pending) -> rusqlite::Result<()> {
     if let Some(dcs) = &batch.dcs {
         db.execute("DELETE FROM dc", [])?;
         for (id, address) in dcs {
-            db.execute(
-                "INSERT OR REPLACE INTO dc (id, address) VALUES (?1, ?2)",
-                params![id, address],
-            )?;
+            db.execute("INSERT OR REPLACE INTO dc (id, address) VALUES (?1, ?2)", params![id, address])?;
         }
     }
     if let Some(state) = &batch.state {
-        db.prepare_cached(
-            "INSERT OR REPLACE INTO state (one, pts, qts, date, seq) VALUES (1, ?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![state.pts, state.qts, state.date, state.seq])?;
+        db.prepare_cached("INSERT OR REPLACE INTO state (one, pts, qts, date, seq) VALUES (1, ?1, ?2, ?3, ?4)")?
+            .execute(params![state.pts, state.qts, state.date, state.seq])?;
     }
     for (id, pts) in &batch.channels {
-        db.prepare_cached("INSERT OR REPLACE INTO channel (id, pts) VALUES (?1, ?2)")?
-            .execute(params![id, pts])?;
+        match pts {
+            0 => db.prepare_cached("DELETE FROM channel WHERE id = ?1")?.execute([id])?,
+            pts => db
+                .prepare_cached("INSERT OR REPLACE INTO channel (id, pts) VALUES (?1, ?2)")?
+                .execute(params![id, pts])?,
+        };
     }
     for row in batch.peers.values() {
         peers::put(db, row)?;

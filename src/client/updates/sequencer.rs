@@ -92,11 +92,7 @@ enum Asking {
 }
 
 impl<T> Sequencer<T> {
-    pub fn new(
-        state: UpdateState,
-        channels: impl IntoIterator<Item = (i64, i32)>,
-        now: Duration,
-    ) -> Sequencer<T> {
+    pub fn new(state: UpdateState, channels: impl IntoIterator<Item = (i64, i32)>, now: Duration) -> Sequencer<T> {
         Sequencer {
             common: Counter::at(state.pts),
             secondary: Counter::at(state.qts),
@@ -104,10 +100,7 @@ impl<T> Sequencer<T> {
             date: state.date,
             early_groups: Vec::new(),
             gap_in_groups: None,
-            channels: channels
-                .into_iter()
-                .map(|(id, pts)| (id, Counter::at(pts)))
-                .collect(),
+            channels: channels.into_iter().map(|(id, pts)| (id, Counter::at(pts))).collect(),
             restless: HashSet::default(),
             difference: Asking::No,
             last_heard: now,
@@ -116,12 +109,7 @@ impl<T> Sequencer<T> {
 
     /// The common state: what a difference would be asked from.
     pub fn state(&self) -> UpdateState {
-        UpdateState {
-            pts: self.common.pts,
-            qts: self.secondary.pts,
-            date: self.date,
-            seq: self.seq,
-        }
+        UpdateState { pts: self.common.pts, qts: self.secondary.pts, date: self.date, seq: self.seq }
     }
 
     /// The state of a channel's box, where it is known.
@@ -135,20 +123,11 @@ impl<T> Sequencer<T> {
     }
 
     /// Takes a counted update, or with no `item` only its place: handed on, kept until what is missing came, or known already.
-    pub fn counted(
-        &mut self,
-        place: Place,
-        item: Option<T>,
-        now: Duration,
-        out: &mut Vec<Step<T>>,
-    ) {
+    pub fn counted(&mut self, place: Place, item: Option<T>, now: Duration, out: &mut Vec<Step<T>>) {
         let mailbox = place.mailbox;
         // The server numbers an update 0 where its place does not matter.
         if place.pts == 0 {
-            out.push(Step {
-                item,
-                change: Change::Nothing,
-            });
+            out.push(Step { item, change: Change::Nothing });
             return;
         }
         let underway = self.difference != Asking::No;
@@ -157,10 +136,8 @@ impl<T> Sequencer<T> {
             Mailbox::Secondary => (&mut self.secondary, underway),
             Mailbox::Channel(id) => {
                 // A channel's first update is where its box begins for us.
-                let counter = self
-                    .channels
-                    .entry(id)
-                    .or_insert_with(|| Counter::at(place.pts.saturating_sub(place.count)));
+                let counter =
+                    self.channels.entry(id).or_insert_with(|| Counter::at(place.pts.saturating_sub(place.count)));
                 let held = counter.asking != Asking::No;
                 (counter, held)
             }
@@ -206,18 +183,8 @@ impl<T> Sequencer<T> {
             self.gap_in_groups = None;
             ask_again(&mut self.difference, now);
         } else {
-            let at = self
-                .early_groups
-                .partition_point(|group| group.start < start);
-            self.early_groups.insert(
-                at,
-                Group {
-                    start,
-                    seq,
-                    date,
-                    items: std::mem::take(items),
-                },
-            );
+            let at = self.early_groups.partition_point(|group| group.start < start);
+            self.early_groups.insert(at, Group { start, seq, date, items: std::mem::take(items) });
             if self.difference == Asking::No {
                 self.gap_in_groups.get_or_insert(now + GAP_WAIT);
             }
@@ -249,8 +216,7 @@ impl<T> Sequencer<T> {
     pub fn poll_fetch(&mut self, now: Duration) -> Option<Fetch> {
         let silent = self.last_heard + SILENCE <= now;
         let gaps = [self.common.gap, self.secondary.gap, self.gap_in_groups];
-        if self.difference == Asking::No && (silent || gaps.iter().flatten().any(|gap| *gap <= now))
-        {
+        if self.difference == Asking::No && (silent || gaps.iter().flatten().any(|gap| *gap <= now)) {
             self.difference = Asking::From(now);
         }
         if is_due(self.difference, now) {
@@ -282,10 +248,7 @@ impl<T> Sequencer<T> {
         }
         counter.asking = Asking::Underway { again: false };
         counter.gap = None;
-        Some(Fetch::Channel {
-            id: due?,
-            pts: counter.pts,
-        })
+        Some(Fetch::Channel { id: due?, pts: counter.pts })
     }
 
     /// When [`Sequencer::poll_fetch`] may have something next. A channel's turn may come earlier, when another's answer does.
@@ -295,22 +258,14 @@ impl<T> Sequencer<T> {
             _ => None,
         };
         let mut deadline = self.last_heard + SILENCE;
-        let common = [
-            self.common.gap,
-            self.secondary.gap,
-            self.gap_in_groups,
-            from(self.difference),
-        ];
+        let common = [self.common.gap, self.secondary.gap, self.gap_in_groups, from(self.difference)];
         for time in common.into_iter().flatten() {
             deadline = deadline.min(time);
         }
         let restless = || self.restless.iter().filter_map(|id| self.channels.get(id));
         let underway = |counter: &&Counter<T>| matches!(counter.asking, Asking::Underway { .. });
         if restless().filter(underway).count() < CHANNELS_AT_ONCE {
-            for time in restless()
-                .flat_map(|counter| [counter.gap, from(counter.asking)])
-                .flatten()
-            {
+            for time in restless().flat_map(|counter| [counter.gap, from(counter.asking)]).flatten() {
                 deadline = deadline.min(time);
             }
         }
@@ -319,23 +274,14 @@ impl<T> Sequencer<T> {
 
     /// The answer to [`Fetch::Difference`], after its updates were handed on: the state it brought, and whether it was the
     /// last slice. What came too early follows now.
-    pub fn difference(
-        &mut self,
-        state: UpdateState,
-        last: bool,
-        now: Duration,
-        out: &mut Vec<Step<T>>,
-    ) {
+    pub fn difference(&mut self, state: UpdateState, last: bool, now: Duration, out: &mut Vec<Step<T>>) {
         self.common.pts = state.pts;
         self.secondary.pts = state.qts;
         // updates.differenceTooLong and differenceEmpty leave some of it out.
         self.date = state.date;
         self.seq = state.seq;
         self.last_heard = now;
-        out.push(Step {
-            item: None,
-            change: Change::State(state),
-        });
+        out.push(Step { item: None, change: Change::State(state) });
         let again = matches!(self.difference, Asking::Underway { again: true });
         if !last || again {
             self.difference = Asking::From(now);
@@ -348,20 +294,10 @@ impl<T> Sequencer<T> {
     }
 
     /// The answer to [`Fetch::Channel`], after its updates were handed on.
-    pub fn channel_difference(
-        &mut self,
-        id: i64,
-        pts: i32,
-        last: bool,
-        now: Duration,
-        out: &mut Vec<Step<T>>,
-    ) {
+    pub fn channel_difference(&mut self, id: i64, pts: i32, last: bool, now: Duration, out: &mut Vec<Step<T>>) {
         let counter = self.channels.entry(id).or_insert_with(|| Counter::at(pts));
         counter.pts = pts;
-        out.push(Step {
-            item: None,
-            change: Change::Counted(Mailbox::Channel(id), pts),
-        });
+        out.push(Step { item: None, change: Change::Counted(Mailbox::Channel(id), pts) });
         let again = matches!(counter.asking, Asking::Underway { again: true });
         if !last || again {
             counter.asking = Asking::From(now);
@@ -377,10 +313,7 @@ impl<T> Sequencer<T> {
     /// The channel cannot be followed any more (CHANNEL_PRIVATE): its state is forgotten, and what waited for it.
     pub fn forget_channel(&mut self, id: i64, out: &mut Vec<Step<T>>) {
         self.channels.remove(&id);
-        out.push(Step {
-            item: None,
-            change: Change::Forgotten(id),
-        });
+        out.push(Step { item: None, change: Change::Forgotten(id) });
     }
 
     /// The request failed; it is made again when `retry` has come.
@@ -401,11 +334,7 @@ impl<T> Sequencer<T> {
             || self.gap_in_groups.is_some()
             || self.common.is_restless()
             || self.secondary.is_restless()
-            || self
-                .restless
-                .iter()
-                .filter_map(|id| self.channels.get(id))
-                .any(Counter::is_restless)
+            || self.restless.iter().filter_map(|id| self.channels.get(id)).any(Counter::is_restless)
     }
 
     fn hand_on_groups(&mut self, now: Duration, out: &mut Vec<Step<T>>) {
@@ -418,14 +347,7 @@ impl<T> Sequencer<T> {
             if group.start == self.seq.wrapping_add(1) {
                 self.seq = group.seq;
                 self.date = group.date;
-                hand_on(
-                    group.items,
-                    Change::Group {
-                        seq: group.seq,
-                        date: group.date,
-                    },
-                    out,
-                );
+                hand_on(group.items, Change::Group { seq: group.seq, date: group.date }, out);
             }
         }
         self.gap_in_groups = None;
@@ -434,10 +356,7 @@ impl<T> Sequencer<T> {
 
 /// The state changes with the last of the items, or by itself where there is none.
 fn hand_on<T>(items: impl IntoIterator<Item = T>, change: Change, out: &mut Vec<Step<T>>) {
-    out.extend(items.into_iter().map(|item| Step {
-        item: Some(item),
-        change: Change::Nothing,
-    }));
+    out.extend(items.into_iter().map(|item| Step { item: Some(item), change: Change::Nothing }));
     if change != Change::Nothing {
         out.push(Step { item: None, change });
     }

@@ -12,10 +12,7 @@ const LONG: usize = 0x7f;
 const QUICK_ACK: u8 = 0x80;
 
 pub(super) fn put(packet: &[u8], quick_ack: bool, out: &mut Vec<u8>) {
-    debug_assert!(
-        packet.len() % 4 == 0,
-        "MTProto packets are multiples of four bytes"
-    );
+    debug_assert!(packet.len() % 4 == 0, "MTProto packets are multiples of four bytes");
     let words = packet.len() / 4;
     let bit = if quick_ack { QUICK_ACK } else { 0 };
     if words < LONG {
@@ -50,10 +47,7 @@ pub(super) fn take(input: &mut BytesMut, side: Side) -> Result<Part, FrameError>
     };
     let length = check_length(words * 4)?;
     Ok(match split(input, header, length) {
-        Some(packet) => Part::Packet {
-            packet,
-            quick_ack: marked,
-        },
+        Some(packet) => Part::Packet { packet, quick_ack: marked },
         None => Part::Incomplete,
     })
 }

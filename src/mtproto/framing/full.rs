@@ -30,10 +30,7 @@ pub(super) fn take(input: &mut BytesMut, due: &mut u32) -> Result<Part, FrameErr
     }
     let got = u32::from_le_bytes([e, f, g, h]);
     if got != *due {
-        return Err(FrameError::Sequence {
-            expected: *due,
-            got,
-        });
+        return Err(FrameError::Sequence { expected: *due, got });
     }
     let Some(mut whole) = split(input, 0, total) else {
         return Ok(Part::Incomplete);
@@ -44,8 +41,5 @@ pub(super) fn take(input: &mut BytesMut, due: &mut u32) -> Result<Part, FrameErr
     }
     *due = due.wrapping_add(1);
     let packet = whole.split_off(8);
-    Ok(Part::Packet {
-        packet,
-        quick_ack: false,
-    })
+    Ok(Part::Packet { packet, quick_ack: false })
 }

@@ -24,17 +24,13 @@ pub(super) fn put_padded(packet: &[u8], quick_ack: bool, out: &mut Vec<u8>) {
         .next()
         .unwrap_or_default()
         .iter()
-        .fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| {
-            (state ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-        });
+        .fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     state ^= state >> 29;
     let padding = (state % 16) as usize;
     put_length(packet.len() + padding, quick_ack, out);
     out.extend_from_slice(packet);
     for _ in 0..padding {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         out.push((state >> 56) as u8);
     }
 }
@@ -75,10 +71,7 @@ fn take_any(input: &mut BytesMut, side: Side) -> Result<Part, FrameError> {
     }
     let length = check_length((length & !QUICK_ACK) as usize)?;
     Ok(match split(input, 4, length) {
-        Some(packet) => Part::Packet {
-            packet,
-            quick_ack: marked,
-        },
+        Some(packet) => Part::Packet { packet, quick_ack: marked },
         None => Part::Incomplete,
     })
 }
@@ -89,29 +82,7 @@ fn take_any(input: &mut BytesMut, side: Side) -> Result<Part, FrameError> {
 /// gets 20 bytes of header; what is shorter than either is a transport error of four bytes.
 fn without_padding(packet: &[u8]) -> usize {
     match packet {
-        [
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            a,
-            b,
-            c,
-            d,
-            rest @ ..,
-        ] => {
+        [0, 0, 0, 0, 0, 0, 0, 0, _, _, _, _, _, _, _, _, a, b, c, d, rest @ ..] => {
             let body = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
             20 + body.min(rest.len())
         }

@@ -93,14 +93,7 @@ impl Framing {
     }
 
     fn new(side: Side, transport: Option<Transport>) -> Framing {
-        Framing {
-            side,
-            transport,
-            announced: side == Side::Server,
-            sent: 0,
-            received: 0,
-            quick_ack_wanted: false,
-        }
+        Framing { side, transport, announced: side == Side::Server, sent: 0, received: 0, quick_ack_wanted: false }
     }
 
     /// The transport in use; None on a server that has not been told yet.
@@ -129,9 +122,7 @@ impl Framing {
         let token = token | 1 << 31;
         match self.transport.ok_or(FrameError::NotYetKnown)? {
             Transport::Abridged => out.extend_from_slice(&token.to_be_bytes()),
-            Transport::Intermediate | Transport::Padded => {
-                out.extend_from_slice(&token.to_le_bytes())
-            }
+            Transport::Intermediate | Transport::Padded => out.extend_from_slice(&token.to_le_bytes()),
             Transport::Full => return Err(FrameError::NoQuickAck),
         }
         Ok(())
@@ -176,10 +167,7 @@ impl Framing {
         if packet.len() >= MIN_PACKET {
             return Ok(Frame::Packet(packet));
         }
-        match packet
-            .first_chunk::<4>()
-            .map(|code| i32::from_le_bytes(*code))
-        {
+        match packet.first_chunk::<4>().map(|code| i32::from_le_bytes(*code)) {
             Some(code) if code < 0 && self.side == Side::Client => Ok(Frame::TransportError(code)),
             _ => Err(FrameError::TooShort(packet.len())),
         }

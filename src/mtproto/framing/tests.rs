@@ -3,18 +3,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-const TRANSPORTS: [Transport; 4] = [
-    Transport::Abridged,
-    Transport::Intermediate,
-    Transport::Padded,
-    Transport::Full,
-];
+const TRANSPORTS: [Transport; 4] = [Transport::Abridged, Transport::Intermediate, Transport::Padded, Transport::Full];
 
 /// A packet as an encrypted one looks: 24 bytes and whole blocks, its key id not zero.
 fn packet(blocks: usize) -> Vec<u8> {
-    (0..24 + 16 * blocks)
-        .map(|i| (i * 7 + blocks) as u8 | 1)
-        .collect()
+    (0..24 + 16 * blocks).map(|i| (i * 7 + blocks) as u8 | 1).collect()
 }
 
 fn packets() -> Vec<Vec<u8>> {
@@ -40,18 +33,10 @@ fn packets_round_trip_in_each_transport_and_direction() {
         for packet in packets() {
             let mut stream = Vec::new();
             client.encode(&packet, &mut stream);
-            assert_eq!(
-                drain(&mut server, &mut BytesMut::from(&stream[..])),
-                [packet.clone()],
-                "{transport:?}"
-            );
+            assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), [packet.clone()], "{transport:?}");
             stream.clear();
             server.encode(&packet, &mut stream);
-            assert_eq!(
-                drain(&mut client, &mut BytesMut::from(&stream[..])),
-                [packet],
-                "{transport:?}"
-            );
+            assert_eq!(drain(&mut client, &mut BytesMut::from(&stream[..])), [packet], "{transport:?}");
         }
         assert_eq!(server.transport(), Some(transport));
     }
@@ -62,9 +47,7 @@ fn a_stream_may_come_byte_by_byte() {
     for transport in TRANSPORTS {
         let (mut client, mut server) = (Framing::client(transport), Framing::server());
         let mut stream = Vec::new();
-        packets()
-            .iter()
-            .for_each(|packet| client.encode(packet, &mut stream));
+        packets().iter().for_each(|packet| client.encode(packet, &mut stream));
         let (mut input, mut got) = (BytesMut::new(), Vec::new());
         for byte in stream {
             input.extend_from_slice(&[byte]);
@@ -79,14 +62,8 @@ fn packets_that_come_together_are_told_apart() {
     for transport in TRANSPORTS {
         let (mut client, mut server) = (Framing::client(transport), Framing::server());
         let mut stream = Vec::new();
-        packets()
-            .iter()
-            .for_each(|packet| client.encode(packet, &mut stream));
-        assert_eq!(
-            drain(&mut server, &mut BytesMut::from(&stream[..])),
-            packets(),
-            "{transport:?}"
-        );
+        packets().iter().for_each(|packet| client.encode(packet, &mut stream));
+        assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), packets(), "{transport:?}");
     }
 }
 
@@ -99,10 +76,7 @@ fn an_unencrypted_packet_keeps_its_length_when_padded() {
         let (mut client, mut server) = (Framing::client(Transport::Padded), Framing::server());
         let mut stream = Vec::new();
         client.encode(&packet, &mut stream);
-        assert_eq!(
-            drain(&mut server, &mut BytesMut::from(&stream[..])),
-            [packet.clone()]
-        );
+        assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), [packet.clone()]);
     }
 }
 
@@ -124,24 +98,15 @@ fn a_transport_error_is_not_a_packet() {
 
 #[test]
 fn a_quick_acknowledgment_is_asked_for_and_comes_back() {
-    for transport in [
-        Transport::Abridged,
-        Transport::Intermediate,
-        Transport::Padded,
-    ] {
+    for transport in [Transport::Abridged, Transport::Intermediate, Transport::Padded] {
         for packet in packets() {
             let (mut client, mut server) = (Framing::client(transport), Framing::server());
             let mut stream = Vec::new();
             client.encode_with_quick_ack(&packet, &mut stream);
-            assert_eq!(
-                drain(&mut server, &mut BytesMut::from(&stream[..])),
-                [packet]
-            );
+            assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), [packet]);
             assert!(server.quick_ack_wanted(), "{transport:?}");
             stream.clear();
-            server
-                .encode_quick_ack(0x1234_5678, &mut stream)
-                .expect("has quick acknowledgments");
+            server.encode_quick_ack(0x1234_5678, &mut stream).expect("has quick acknowledgments");
             let got = client.decode(&mut BytesMut::from(&stream[..]));
             assert_eq!(got, Ok(Some(Frame::QuickAck(0x9234_5678))), "{transport:?}");
         }
@@ -155,10 +120,7 @@ fn the_full_transport_has_no_quick_acknowledgments() {
     client.encode_with_quick_ack(&packet(1), &mut stream);
     drain(&mut server, &mut BytesMut::from(&stream[..]));
     assert!(!server.quick_ack_wanted());
-    assert_eq!(
-        server.encode_quick_ack(1, &mut stream),
-        Err(FrameError::NoQuickAck)
-    );
+    assert_eq!(server.encode_quick_ack(1, &mut stream), Err(FrameError::NoQuickAck));
 }
 
 /// What a server says to a stream of these bytes.
@@ -177,43 +139,22 @@ fn refused(stream: &[u8]) -> FrameError {
 #[test]
 fn a_length_that_cannot_be_is_refused_before_its_bytes_come() {
     assert_eq!(refused(&[0xef, 0]), FrameError::TooShort(0));
-    assert_eq!(
-        refused(&[0xef, 0x7f, 0xff, 0xff, 0xff]),
-        FrameError::TooLong(0x3ff_fffc)
-    );
-    assert_eq!(
-        refused(b"\xee\xee\xee\xee\xff\xff\xff\x7f"),
-        FrameError::TooLong(0x7fff_ffff)
-    );
-    assert_eq!(
-        refused(b"\xee\xee\xee\xee\x02\0\0\0"),
-        FrameError::TooShort(2)
-    );
-    assert_eq!(
-        refused(b"\xff\xff\xff\x7f\0\0\0\0"),
-        FrameError::TooLong(0x7fff_fff3)
-    );
+    assert_eq!(refused(&[0xef, 0x7f, 0xff, 0xff, 0xff]), FrameError::TooLong(0x3ff_fffc));
+    assert_eq!(refused(b"\xee\xee\xee\xee\xff\xff\xff\x7f"), FrameError::TooLong(0x7fff_ffff));
+    assert_eq!(refused(b"\xee\xee\xee\xee\x02\0\0\0"), FrameError::TooShort(2));
+    assert_eq!(refused(b"\xff\xff\xff\x7f\0\0\0\0"), FrameError::TooLong(0x7fff_fff3));
     assert_eq!(refused(b"\x0c\0\0\0\0\0\0\0"), FrameError::TooShort(0));
 }
 
 #[test]
 fn a_packet_too_short_to_be_one_is_refused() {
-    assert_eq!(
-        refused(b"\xef\x01\x6c\xfe\xff\xff"),
-        FrameError::TooShort(4)
-    );
-    assert_eq!(
-        refused(b"\xee\xee\xee\xee\x04\0\0\0\x6c\xfe\xff\xff"),
-        FrameError::TooShort(4)
-    );
+    assert_eq!(refused(b"\xef\x01\x6c\xfe\xff\xff"), FrameError::TooShort(4));
+    assert_eq!(refused(b"\xee\xee\xee\xee\x04\0\0\0\x6c\xfe\xff\xff"), FrameError::TooShort(4));
 }
 
 #[test]
 fn intermediate_lengths_are_multiples_of_four() {
-    assert_eq!(
-        refused(&[b"\xee\xee\xee\xee\x15\0\0\0".as_slice(), &[1; 21]].concat()),
-        FrameError::Unaligned(21)
-    );
+    assert_eq!(refused(&[b"\xee\xee\xee\xee\x15\0\0\0".as_slice(), &[1; 21]].concat()), FrameError::Unaligned(21));
 }
 
 #[test]
@@ -223,13 +164,7 @@ fn a_full_packet_out_of_turn_is_refused() {
     client.encode(&packet(1), &mut stream);
     let again = stream.clone();
     stream.extend_from_slice(&again);
-    assert_eq!(
-        refused(&stream),
-        FrameError::Sequence {
-            expected: 1,
-            got: 0
-        }
-    );
+    assert_eq!(refused(&stream), FrameError::Sequence { expected: 1, got: 0 });
 }
 
 #[test]

@@ -34,12 +34,7 @@ pub(super) enum Offer {
 
 impl<T> Counter<T> {
     pub fn at(pts: i32) -> Counter<T> {
-        Counter {
-            pts,
-            early: Vec::new(),
-            gap: None,
-            asking: Asking::No,
-        }
+        Counter { pts, early: Vec::new(), gap: None, asking: Asking::No }
     }
 
     /// True while something is missing, or on its way.
@@ -50,21 +45,11 @@ impl<T> Counter<T> {
     /// `held`: a difference is underway, so that nothing is handed on.
     /// <https://core.telegram.org/api/updates#pts-checking-and-applying>
     #[inline]
-    pub fn offer(
-        &mut self,
-        place: Place,
-        item: Option<T>,
-        held: bool,
-        now: Duration,
-        out: &mut Vec<Step<T>>,
-    ) -> Offer {
+    pub fn offer(&mut self, place: Place, item: Option<T>, held: bool, now: Duration, out: &mut Vec<Step<T>>) -> Offer {
         let before = i64::from(place.pts) - i64::from(place.count);
         if !held && before == i64::from(self.pts) {
             self.pts = place.pts;
-            out.push(Step {
-                item,
-                change: Change::Counted(place.mailbox, place.pts),
-            });
+            out.push(Step { item, change: Change::Counted(place.mailbox, place.pts) });
             if !self.early.is_empty() {
                 self.hand_on(place.mailbox, now, out);
             }
@@ -84,14 +69,7 @@ impl<T> Counter<T> {
             return Offer::Overflow;
         }
         let at = self.early.partition_point(|early| early.pts <= place.pts);
-        self.early.insert(
-            at,
-            Early {
-                pts: place.pts,
-                count: place.count,
-                item,
-            },
-        );
+        self.early.insert(at, Early { pts: place.pts, count: place.count, item });
         if !held {
             self.gap.get_or_insert(now + GAP_WAIT);
         }
@@ -108,10 +86,7 @@ impl<T> Counter<T> {
             }
             if before == i64::from(self.pts) {
                 self.pts = early.pts;
-                out.push(Step {
-                    item: early.item.take(),
-                    change: Change::Counted(mailbox, early.pts),
-                });
+                out.push(Step { item: early.item.take(), change: Change::Counted(mailbox, early.pts) });
             }
             done += 1;
         }

@@ -1,0 +1,94 @@
+//! What a client is started with, and who it then is.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::crypto::RsaPublicKey;
+use crate::mtproto::Transport;
+
+/// How to become and stay signed in.
+#[derive(Clone)]
+pub enum SignIn {
+    /// As a bot, with the token that BotFather gave.
+    Bot { token: String },
+    /// With what the session holds; a session that holds no account is an error.
+    Stored,
+}
+
+/// Where the session lives.
+#[derive(Clone, Debug)]
+pub enum SessionAt {
+    File(PathBuf),
+    /// Gone with the process: for `play` and tests.
+    Memory,
+    /// One that is open already.
+    Open(crate::storage::Session),
+}
+
+/// A data center's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dc {
+    pub id: i32,
+    pub address: SocketAddr,
+}
+
+/// What a client is started with. [`Config::new`] has the usual values for the rest.
+#[derive(Clone)]
+pub struct Config {
+    pub api_id: i32,
+    pub api_hash: String,
+    pub sign_in: SignIn,
+    pub session: SessionAt,
+    /// Instead of Telegram's own where not empty; a new account begins at the first.
+    pub dcs: Vec<Dc>,
+    /// Instead of Telegram's own where not empty.
+    pub public_keys: Vec<RsaPublicKey>,
+    /// Telegram's test DCs, where `dcs` is empty.
+    pub test_dc: bool,
+    pub transport: Transport,
+    /// Seconds of a flood wait that are slept through; a longer one is an error at once.
+    pub flood_sleep_threshold: u32,
+    /// How long the first connection may take before the start fails.
+    pub connect_timeout: Duration,
+    pub device_model: String,
+    pub system_version: String,
+    pub app_version: String,
+    pub lang_code: String,
+}
+
+impl Config {
+    pub fn new(api_id: i32, api_hash: impl Into<String>, sign_in: SignIn, session: SessionAt) -> Config {
+        Config {
+            api_id,
+            api_hash: api_hash.into(),
+            sign_in,
+            session,
+            dcs: Vec::new(),
+            public_keys: Vec::new(),
+            test_dc: false,
+            transport: Transport::Intermediate,
+            flood_sleep_threshold: 60,
+            connect_timeout: Duration::from_secs(30),
+            device_model: "moongram".into(),
+            system_version: std::env::consts::OS.into(),
+            app_version: env!("CARGO_PKG_VERSION").into(),
+            lang_code: "en".into(),
+        }
+    }
+}
+
+/// The account itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Me {
+    pub id: i64,
+    pub is_bot: bool,
+    pub first_name: String,
+    pub last_name: Option<String>,
+    pub username: Option<String>,
+    pub phone: Option<String>,
+    /// The boxed `User`.
+    pub raw: Bytes,
+}

@@ -1,0 +1,306 @@
+//! From a configuration to a client that is signed in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::core::Core;
+use super::invoke::Caller;
+use super::telegram;
+use super::updates::{Updates, task};
+use super::{CallError, Client, Config, Dc, Me, Peers, SessionAt, SignIn};
+use crate::crypto::AuthKey;
+use crate::mtproto::exchange::telegram_keys;
+use crate::net::{self, Clock, Connection, Fatal, Options};
+use crate::storage::{Account, Session, StorageError, UpdateState};
+use crate::tl::{LAYER, List, Raw, Reader, enums, functions, types};
+
+/// DCs that one sign-in may be sent on to.
+const MAX_MIGRATIONS: usize = 4;
+
+/// Why a client did not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("DC {dc} at {address} cannot be reached ({reason}): check the network and the address")]
+    Unreachable { dc: i32, address: SocketAddr, reason: String },
+    #[error("no address is known for DC {0}: add it to `dc` in the configuration")]
+    UnknownDc(i32),
+    #[error("nobody is signed in in session {}: set bot_token, or run `moongram login`", .0.display())]
+    NotSignedIn(PathBuf),
+    #[error(
+        "session {} belongs to account {account}, and bot_token to {token}: give each a session of its own",
+        session.display()
+    )]
+    OtherAccount { session: PathBuf, account: i64, token: i64 },
+    /// AUTH_KEY_UNREGISTERED, SESSION_REVOKED, USER_DEACTIVATED, AUTH_KEY_DUPLICATED and their like, by that name.
+    #[error("session {} is no longer signed in ({reason}): {advice}", session.display())]
+    SignedOut { session: PathBuf, reason: String, advice: &'static str },
+    #[error("Telegram does not accept the bot token ({0}): get the current one from BotFather")]
+    BadToken(String),
+    #[error("Telegram does not accept api_id and api_hash ({0}): get yours from https://my.telegram.org")]
+    BadApiId(String),
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartError> {
+    let session = open_session(&config.session).await?;
+    let account = session.account();
+    check_account(&config, &session, account)?;
+    let introduction = introduction(&config);
+    let mut dc = account.map_or_else(|| first_dc(&config), |account| account.dc);
+    let mut migrations = 0;
+    let (caller, incoming, user) = loop {
+        let (caller, incoming) = connect(&config, &session, &clock, dc).await?;
+        let answer = caller.call(introduction.clone()).await;
+        note_dcs(&config, &session, &answer.map_err(|error| explain(error, &session, &caller))?);
+        if account.is_some() {
+            let me = get_me(&caller).await.map_err(|error| explain(error, &session, &caller))?;
+            break (caller, incoming, me);
+        }
+        match sign_in(&config, &caller).await {
+            Ok(user) => break (caller, incoming, user),
+            // <https://core.telegram.org/api/errors#303-see-other>
+            Err(CallError::Rpc(error)) if error.code == 303 && migrations < MAX_MIGRATIONS => {
+                migrations += 1;
+                dc = error.value.and_then(|dc| i32::try_from(dc).ok()).unwrap_or(dc);
+                tracing::info!("the account lives on DC {dc}");
+            }
+            Err(error) => return Err(explain(error, &session, &caller)),
+        }
+    };
+    let me = me(&user)?;
+    if account.is_none() {
+        session.set_account(Some(Account { id: me.id, is_bot: me.is_bot, dc }));
+        session.flush().await?;
+        tracing::info!("signed in as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
+    }
+    let peers = Arc::new(Peers::new(session.clone()));
+    peers.set_me(me.id, me.is_bot);
+    if let Ok(raw) = Raw::new(&me.raw) {
+        peers.note().seen(raw);
+    }
+    let state = match session.state() {
+        Some(state) => state,
+        None => {
+            let state = get_state(&caller).await.map_err(|error| explain(error, &session, &caller))?;
+            session.save_state(state, []);
+            state
+        }
+    };
+    let now = clock.now().mono;
+    let updates = Updates::new(state, session.channels(), peers.clone(), (me.id, me.is_bot), now);
+    let status = caller.connection.status();
+    let core = Arc::new(Core::new(clock, session, peers, Arc::new(me), updates, Some(caller)));
+    let task = tokio::spawn(task::run(core.clone(), incoming, status, introduction, dc));
+    Ok(Client::new(core, Some(task)))
+}
+
+async fn open_session(at: &SessionAt) -> Result<Session, StorageError> {
+    match at {
+        SessionAt::Memory => Session::in_memory(),
+        SessionAt::Open(session) => Ok(session.clone()),
+        SessionAt::File(path) => {
+            let path = path.clone();
+            match tokio::task::spawn_blocking(move || Session::open(path)).await {
+                Ok(session) => session,
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        }
+    }
+}
+
+fn check_account(config: &Config, session: &Session, account: Option<Account>) -> Result<(), StartError> {
+    let path = || session.path().to_owned();
+    match (&config.sign_in, account) {
+        (SignIn::Stored, None) => Err(StartError::NotSignedIn(path())),
+        (SignIn::Bot { token }, Some(account)) => match token.split(':').next().and_then(|id| id.parse().ok()) {
+            Some(id) if id != account.id => {
+                Err(StartError::OtherAccount { session: path(), account: account.id, token: id })
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn first_dc(config: &Config) -> i32 {
+    config.dcs.first().map_or(telegram::FIRST_DC, |dc| dc.id)
+}
+
+/// The configuration's addresses stand alone; Telegram's own are only where to begin, and later what help.getConfig says.
+fn address(config: &Config, session: &Session, dc: i32) -> Result<SocketAddr, StartError> {
+    let in_list = |dcs: &[Dc]| dcs.iter().find(|known| known.id == dc).map(|known| known.address);
+    if !config.dcs.is_empty() {
+        return in_list(&config.dcs).ok_or(StartError::UnknownDc(dc));
+    }
+    let stored = session.dcs().into_iter().find(|(id, _)| *id == dc).and_then(|(_, address)| address.parse().ok());
+    let own = if config.test_dc { telegram::test_dcs() } else { telegram::dcs() };
+    stored.or_else(|| in_list(&own)).ok_or(StartError::UnknownDc(dc))
+}
+
+/// Returns once the DC speaks with us; with a key that is on disk.
+async fn connect(
+    config: &Config,
+    session: &Session,
+    clock: &Clock,
+    dc: i32,
+) -> Result<(Caller, net::Updates), StartError> {
+    let address = address(config, session, dc)?;
+    let key = session.key(dc).map(|key| net::Key {
+        auth_key: AuthKey::new(key.auth_key),
+        server_salt: key.server_salt,
+        time_offset: key.time_offset,
+    });
+    let had_key = key.is_some();
+    let public_keys = if config.public_keys.is_empty() { telegram_keys() } else { config.public_keys.clone() };
+    let number = if config.test_dc { dc + 10_000 } else { dc };
+    let options = Options { dc: number, address, transport: config.transport, public_keys, key };
+    let (connection, incoming) = Connection::open(options, clock.clone());
+    let mut status = connection.status();
+    let connected = clock
+        .timeout(config.connect_timeout, status.wait_for(|status| status.connected || status.fatal.is_some()))
+        .await
+        .is_ok();
+    let status = connection.status().borrow().clone();
+    if !connected || !status.connected {
+        let reason = match (&status.fatal, status.trouble) {
+            (Some(fatal), _) => fatal.to_string(),
+            (None, Some(trouble)) => trouble,
+            (None, None) => "no answer".to_owned(),
+        };
+        return Err(StartError::Unreachable { dc, address, reason });
+    }
+    if let (false, Some(key)) = (had_key, &status.key) {
+        session.set_key(dc, Some(task::stored(key)));
+        session.flush().await?;
+    }
+    let caller = Caller { connection, clock: clock.clone(), flood_sleep_threshold: config.flood_sleep_threshold };
+    Ok((caller, incoming))
+}
+
+/// The call that every session begins with. <https://core.telegram.org/api/invoking#saving-client-info>
+fn introduction(config: &Config) -> Bytes {
+    let mut query = Vec::new();
+    functions::HelpGetConfig {}.write(&mut query);
+    let mut init = Vec::new();
+    functions::InitConnection {
+        api_id: config.api_id,
+        device_model: &config.device_model,
+        system_version: &config.system_version,
+        app_version: &config.app_version,
+        system_lang_code: &config.lang_code,
+        lang_pack: "",
+        lang_code: &config.lang_code,
+        proxy: None,
+        params: None,
+        query: Raw::new(&query).expect("help.getConfig is a function"),
+    }
+    .write(&mut init);
+    let mut body = Vec::new();
+    let query = Raw::new(&init).expect("initConnection is a function");
+    functions::InvokeWithLayer { layer: LAYER, query }.write(&mut body);
+    body.into()
+}
+
+/// Keeps the addresses that help.getConfig tells, unless the configuration has its own.
+fn note_dcs(config: &Config, session: &Session, answer: &[u8]) {
+    let mut reader = Reader::new(answer);
+    if !config.dcs.is_empty() || config.test_dc || reader.expect(types::Config::ID).is_err() {
+        return;
+    }
+    let Ok(answer) = types::Config::read(&mut reader) else { return };
+    let usable = answer.dc_options.iter().filter_map(|option| {
+        let enums::DcOption::DcOption(option) = option;
+        let plain = !(option.ipv6 || option.media_only || option.tcpo_only || option.cdn || option.secret.is_some());
+        plain.then(|| (option.id, format!("{}:{}", option.ip_address, option.port)))
+    });
+    let mut dcs: Vec<(i32, String)> = Vec::new();
+    for (id, address) in usable {
+        if !dcs.iter().any(|(known, _)| *known == id) {
+            dcs.push((id, address));
+        }
+    }
+    session.set_dcs(dcs);
+}
+
+/// <https://core.telegram.org/method/auth.importBotAuthorization>
+async fn sign_in(config: &Config, caller: &Caller) -> Result<Bytes, CallError> {
+    let SignIn::Bot { token } = &config.sign_in else {
+        return Err(CallError::Invalid("there is no bot token to sign in with".into()));
+    };
+    let mut body = Vec::new();
+    functions::AuthImportBotAuthorization {
+        flags: 0,
+        api_id: config.api_id,
+        api_hash: &config.api_hash,
+        bot_auth_token: token,
+    }
+    .write(&mut body);
+    let answer = caller.call(body.into()).await?;
+    let malformed = |reason: String| CallError::Malformed { method: "auth.importBotAuthorization".into(), reason };
+    let mut reader = Reader::new(&answer);
+    reader.expect(types::AuthAuthorization::ID).map_err(|error| malformed(error.to_string()))?;
+    let authorization = types::AuthAuthorization::read(&mut reader).map_err(|error| malformed(error.to_string()))?;
+    let mut user = Vec::new();
+    authorization.user.write(&mut user);
+    Ok(user.into())
+}
+
+async fn get_me(caller: &Caller) -> Result<Bytes, CallError> {
+    let mut body = Vec::new();
+    let id = [enums::InputUser::InputUserSelf(types::InputUserSelf {})];
+    functions::UsersGetUsers { id: List::Items(&id) }.write(&mut body);
+    let answer = caller.call(body.into()).await?;
+    let user = super::update::items(&answer).next().map(|user| answer.slice_ref(user.bytes()));
+    user.ok_or_else(|| CallError::Malformed { method: "users.getUsers".into(), reason: "no user in it".into() })
+}
+
+async fn get_state(caller: &Caller) -> Result<UpdateState, CallError> {
+    let mut body = Vec::new();
+    functions::UpdatesGetState {}.write(&mut body);
+    let answer = caller.call(body.into()).await?;
+    let malformed = || CallError::Malformed { method: "updates.getState".into(), reason: "not a state".into() };
+    task::read_state(&answer).ok_or_else(malformed)
+}
+
+fn me(raw: &Bytes) -> Result<Me, CallError> {
+    let mut reader = Reader::new(raw);
+    let user = reader.expect(types::User::ID).and_then(|()| types::User::read(&mut reader));
+    let user =
+        user.map_err(|error| CallError::Malformed { method: "users.getUsers".into(), reason: error.to_string() })?;
+    Ok(Me {
+        id: user.id,
+        is_bot: user.bot,
+        first_name: user.first_name.unwrap_or_default().to_owned(),
+        last_name: user.last_name.map(str::to_owned),
+        username: user.username.map(str::to_owned),
+        phone: user.phone.map(str::to_owned),
+        raw: raw.clone(),
+    })
+}
+
+/// An error of the first calls, with what to do about it.
+fn explain(error: CallError, session: &Session, caller: &Caller) -> StartError {
+    const ANEW: &str = "move the session file away and sign in anew";
+    let signed_out =
+        |reason: String, advice| StartError::SignedOut { session: session.path().to_owned(), reason, advice };
+    match error {
+        CallError::Closed { reason } => match caller.connection.status().borrow().fatal {
+            Some(Fatal::KeyUnknown) => signed_out("the server does not know its auth key".into(), ANEW),
+            _ => CallError::Closed { reason }.into(),
+        },
+        CallError::Rpc(error) if error.is("ACCESS_TOKEN_*") => StartError::BadToken(error.name),
+        CallError::Rpc(error) if error.is("API_ID_*") => StartError::BadApiId(error.name),
+        CallError::Rpc(error) if error.is("AUTH_KEY_DUPLICATED") => {
+            signed_out(error.name, "two programs used it at once and Telegram closed it; sign in anew, once for each")
+        }
+        CallError::Rpc(error) if error.is("USER_DEACTIVATED*") => signed_out(error.name, "the account was deleted"),
+        CallError::Rpc(error) if error.code == 401 => signed_out(error.name, ANEW),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,6 @@
+//! The DC over its socket, asked by clients that are nothing but an engine and a socket.
+
+mod client;
+mod methods;
+mod sessions;
+mod state;

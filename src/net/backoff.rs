@@ -1,0 +1,60 @@
+//! How long to wait before the next attempt to connect.
+
+use std::time::Duration;
+
+use crate::crypto::Random;
+
+const FIRST: Duration = Duration::from_millis(250);
+const LAST: Duration = Duration::from_secs(30);
+
+/// Doubles with every failure up to half a minute; a random half of each wait keeps many clients from returning at once.
+pub(super) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    pub fn new() -> Backoff {
+        Backoff { next: Duration::ZERO }
+    }
+
+    /// The connection worked.
+    pub fn reset(&mut self) {
+        self.next = Duration::ZERO;
+    }
+
+    /// The server asked for patience: the next waits are at least this long.
+    pub fn at_least(&mut self, wait: Duration) {
+        self.next = self.next.max(wait).min(LAST);
+    }
+
+    /// The wait that is due now: none the first time.
+    pub fn next(&mut self, random: &mut dyn Random) -> Duration {
+        let wait = self.next;
+        self.next = (wait * 2).clamp(FIRST, LAST);
+        let share = random.u64() as f64 / u64::MAX as f64;
+        wait / 2 + (wait / 2).mul_f64(share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::SeededRandom;
+
+    #[test]
+    fn waits_grow_up_to_a_bound_and_start_anew_after_success() {
+        let mut random = SeededRandom::new(1);
+        let mut backoff = Backoff::new();
+        assert_eq!(backoff.next(&mut random), Duration::ZERO);
+        let mut bound = FIRST;
+        for _ in 0..20 {
+            let wait = backoff.next(&mut random);
+            assert!(wait >= bound / 2 && wait <= bound, "{wait:?} of {bound:?}");
+            bound = (bound * 2).min(LAST);
+        }
+        backoff.reset();
+        assert_eq!(backoff.next(&mut random), Duration::ZERO);
+        backoff.at_least(Duration::from_secs(5));
+        assert!(backoff.next(&mut random) >= Duration::from_millis(2_500));
+    }
+}
