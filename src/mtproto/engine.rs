@@ -197,7 +197,7 @@ impl Engine {
         }
         let result = self.handle_outer(opened, now);
         if !matches!(result, Err(ref error) if error.is_fatal()) {
-            self.liveness.heard(now.mono);
+            self.liveness.heard(now.mono, self.calls.len() > 0);
         }
         result
     }

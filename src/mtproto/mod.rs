@@ -34,7 +34,7 @@ mod tests;
 
 pub use engine::{Engine, EngineConfig, Timing};
 pub use event::{Event, LostReason, PacketError, RpcError};
-pub use framing::{Frame, FrameError, Framing, Transport};
+pub use framing::{Frame, FrameError, Framing, Proxy, Transport};
 pub use gzip::InflateError;
 pub use handle::salts::FutureSalt;
 pub use packet::{Opened, auth_key_id, open};

@@ -206,9 +206,9 @@ fn a_container_whose_inner_length_lies_is_refused() {
 #[test]
 fn a_container_of_too_many_messages_is_refused() {
     let mut pair = Pair::connected();
-    let body = container(&vec![Forged::new(later(&pair), 1, []); 1021]);
+    let body = container(&vec![Forged::new(later(&pair), 1, []); 1025]);
     let packet = contained(&pair, body);
-    assert_eq!(refuses(&mut pair, &packet), PacketError::ContainerCount(1021));
+    assert_eq!(refuses(&mut pair, &packet), PacketError::ContainerCount(1025));
 }
 
 #[test]

@@ -67,6 +67,34 @@ fn a_dead_connection_is_noticed_within_fifteen_seconds_while_a_call_waits() {
 }
 
 #[test]
+fn a_connection_that_dies_long_after_its_call_went_out_is_noticed_as_soon() {
+    let mut pair = Pair::connected();
+    pair.send();
+    for _ in 0..37 {
+        pair.wait(seconds(1));
+        pair.settle();
+    }
+    pair.client_events();
+    let begin = pair.now.mono;
+    while pair.client_events().is_empty() {
+        pair.wait(seconds(1));
+        pair.client_packets();
+    }
+    assert!(pair.now.mono - begin <= seconds(15), "{:?}", pair.now.mono - begin);
+}
+
+#[test]
+fn a_call_after_a_long_pause_is_not_pinged_for_at_once() {
+    let mut pair = Pair::connected();
+    pair.call();
+    pair.flush_acks();
+    pair.wait(seconds(30));
+    pair.send();
+    assert_eq!(pair.client_packets().len(), 1);
+    assert_eq!(pair.client.poll_timeout(), Some(pair.now.mono + seconds(5)));
+}
+
+#[test]
 fn a_dead_connection_is_noticed_while_nothing_waits() {
     let mut pair = Pair::connected();
     pair.wait(seconds(60));
