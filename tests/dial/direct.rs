@@ -64,13 +64,12 @@ async fn black_hole() -> (SocketAddr, Vec<tokio::net::TcpStream>, tokio::net::Tc
 #[tokio::test]
 async fn an_address_that_does_not_answer_costs_a_quarter_of_a_second() {
     let (silent, _waiting, _listener) = black_hole().await;
-    let target = Target { patience: Duration::from_secs(10), ..target(silent) };
     let addresses = vec![silent, mock::echo_dc().await];
-    let target = Target { endpoint: moongram::net::dial::Endpoint::Addresses(addresses), ..target };
+    let target = Target { endpoint: moongram::net::dial::Endpoint::Addresses(addresses), ..target(silent) };
     let begun = std::time::Instant::now();
     let dialed = dialled(&target, "direct").await.unwrap();
     let took = begun.elapsed();
-    assert!((Duration::from_millis(240)..Duration::from_secs(5)).contains(&took), "{took:?}");
+    assert!((Duration::from_millis(240)..Duration::from_secs(9)).contains(&took), "{took:?}");
     converse(dialed).await;
 }
 
@@ -78,7 +77,8 @@ async fn an_address_that_does_not_answer_costs_a_quarter_of_a_second() {
 #[tokio::test]
 async fn an_address_that_never_answers_is_given_up_in_time() {
     let (silent, _waiting, _listener) = black_hole().await;
-    let error = dialled(&target(silent), "direct").await.unwrap_err();
+    let target = Target { patience: Duration::from_millis(700), ..target(silent) };
+    let error = dialled(&target, "direct").await.unwrap_err();
     assert!(matches!(&error, DialError::TimedOut { step: Step::Connect, peer: Peer::Server(_), .. }), "{error}");
 }
 

@@ -20,9 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ALL: [Transport; 4] = [Transport::Abridged, Transport::Intermediate, Transport::Padded, Transport::Full];
 
-/// DC 2 at `address`, with a patience that keeps tests of time-outs short.
+/// DC 2 at `address`.
 fn target(address: SocketAddr) -> Target {
-    Target { patience: Duration::from_millis(700), ..Target::new(ProxyDc::new(2), vec![address], Transport::Abridged) }
+    Target::new(ProxyDc::new(2), vec![address], Transport::Abridged)
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
