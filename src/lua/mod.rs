@@ -1,4 +1,5 @@
 //! The client as Lua: one script's state, its API, its limits.
+<<<<<<< HEAD
 //!
 //! A *version* of a script ([`load`], [`Version`]) is one Lua state on a thread of its own. Updates come to it through the
 //! [`Inbox`], which belongs to the script's name and outlives versions. Inside, `runtime.rs` is the scheduler and
@@ -33,3 +34,6 @@ pub use inbox::Inbox;
 pub use spec::{Env, Limits, ScriptSpec};
 pub use state::State;
 pub use version::{Diagnostic, Reason, Stats, Version, check, load};
+=======
+pub mod bounded;
+>>>>>>> sandbox
