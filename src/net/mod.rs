@@ -6,6 +6,10 @@ mod connection;
 pub mod dial;
 mod driver;
 mod exchange;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod updates;
 
 pub use clock::{Clock, Elapsed};

@@ -64,11 +64,15 @@ pub(in crate::client) async fn run(
         introduction,
         sessions: seen.sessions,
         updates_lost: seen.updates_lost,
-        key: seen.key,
+        key: None,
         dc,
     };
+    stream.status_changed(seen);
     let mut next_save = Duration::ZERO;
     loop {
+        if core.caller().is_err() {
+            break;
+        }
         let now = core.clock.now().mono;
         stream.fetch(now);
         let (has_room, mut wake, unsaved) = {
@@ -132,6 +136,10 @@ impl Stream {
             self.core.session.set_key(self.dc, Some(stored(key)));
         }
         self.key = status.key;
+        if let Some(fatal) = status.fatal {
+            self.core.end(fatal.to_string());
+            return;
+        }
         if status.sessions > self.sessions {
             // A server that began the session anew has forgotten the layer and the client, and maybe updates.
             // <https://core.telegram.org/api/updates#recovering-gaps>
@@ -245,6 +253,11 @@ impl Stream {
             Fetch::Channel { id, .. } if not_accepted || is("CHANNEL_*") => {
                 tracing::warn!("channel {id} can no longer be followed: {error}");
                 self.core.updates().forget_channel(id);
+            }
+            // <https://core.telegram.org/api/errors#401-unauthorized>, <https://core.telegram.org/api/errors#406-not-acceptable>
+            _ if matches!(&error, CallError::Rpc(error) if error.code == 401 || error.is("AUTH_KEY_DUPLICATED")) => {
+                self.core
+                    .end(format!("this session is no longer signed in ({error}): move its file away and sign in anew"));
             }
             _ => {
                 tracing::warn!("the difference could not be fetched ({error}); asking again");
