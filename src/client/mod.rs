@@ -175,13 +175,6 @@ impl Client {
         self.shared.core.status().connected
     }
 
-<<<<<<< HEAD
-    /// Waits for the end that no reconnection mends, and tells why it came.
-    pub async fn ended(&self) -> String {
-        let Some(mut status) = self.shared.core.status.clone() else { return std::future::pending().await };
-        let fatal = status.wait_for(|status| status.fatal.is_some()).await.ok().and_then(|status| status.fatal.clone());
-        fatal.map_or_else(|| "the connection was closed".into(), |fatal| fatal.to_string())
-=======
     /// Returns, with the reason, once the client has ended by itself: its key was revoked, its session closed elsewhere.
     pub async fn ended(&self) -> String {
         let mut ended = self.shared.core.ended.subscribe();
@@ -189,7 +182,6 @@ impl Client {
             Ok(reason) => reason.clone().unwrap_or_default(),
             Err(_) => String::new(),
         }
->>>>>>> client
     }
 
     /// Saves the state, closes every subscription, and fails every later call of every clone. The session is free again when the
