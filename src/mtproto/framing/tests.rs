@@ -44,7 +44,11 @@ fn packets_round_trip_in_each_transport_and_direction() {
         for packet in packets() {
             let mut stream = Vec::new();
             client.encode(&packet, &mut stream);
-            assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), [packet.clone()], "{transport}");
+            assert_eq!(
+                drain(&mut server, &mut BytesMut::from(&stream[..])),
+                std::slice::from_ref(&packet),
+                "{transport}"
+            );
             stream.clear();
             server.encode(&packet, &mut stream);
             assert_eq!(drain(&mut client, &mut BytesMut::from(&stream[..])), [packet], "{transport}");
@@ -88,7 +92,7 @@ fn an_unencrypted_packet_keeps_its_length_when_padded() {
         let (mut client, mut server) = (Framing::client(Transport::Padded), Framing::server());
         let mut stream = Vec::new();
         client.encode(&packet, &mut stream);
-        assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), [packet.clone()]);
+        assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), std::slice::from_ref(&packet));
     }
 }
 
