@@ -19,7 +19,9 @@ const PATIENCE: u32 = 8;
 /// The budget of the coroutine that runs now.
 pub(super) struct Budget {
     limit: Duration,
-    /// The CPU clock when the hook first fired for this handler: one that ends before never looks at the clock.
+    /// The hook has fired for this handler.
+    fired: Cell<bool>,
+    /// The CPU clock when it fired for the second time.
     since: Cell<Option<Duration>>,
     /// How often the script was told to stop.
     attempts: Cell<u32>,
@@ -29,11 +31,12 @@ pub(super) struct Budget {
 
 impl Budget {
     pub fn new(limit: Duration) -> Rc<Budget> {
-        Rc::new(Budget { limit, since: Cell::new(None), attempts: Cell::new(0), place: RefCell::default() })
+        Rc::new(Budget { limit, fired: Cell::new(false), since: Cell::new(None), attempts: Cell::new(0), place: RefCell::default() })
     }
 
     /// A new handler begins, or goes on after a wait.
     pub fn renew(&self) {
+        self.fired.set(false);
         self.since.set(None);
     }
 
@@ -61,6 +64,10 @@ impl Budget {
 
     fn hook(this: Rc<Budget>, lua: &Lua, interval: u32) -> mlua::Result<()> {
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(interval), move |lua, debug| {
+            // The first time in a handler does not count: handlers are short, and looking at the clock is not.
+            if !this.fired.replace(true) {
+                return Ok(VmState::Continue);
+            }
             let now = cpu_time();
             let Some(since) = this.since.get() else {
                 this.since.set(Some(now));

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use mlua::{Lua, Value};
+use mlua::{LightUserData, Lua, Value};
 
 use super::convert::object_to_lua;
 use super::events::{Bundle, EventKind, View, message_of};
@@ -109,6 +109,31 @@ impl Waiters {
         }
         found
     }
+}
+
+/// How the prelude names the buffer; it is read by `native.bundle_at` before anything else is written into it.
+fn bundle_place(buffer: &RefCell<Vec<u8>>) -> LightUserData {
+    LightUserData(std::ptr::from_ref(buffer).cast_mut().cast())
+}
+
+/// The bytes of a buffer named by [`bundle_place`] as a Lua string: what mlua would do, without a protected call for it.
+/// The function is called by Lua, so an error of memory unwinds to the `pcall` around the handler.
+///
+/// # Safety
+/// To be called by Lua, with such a place as its only argument, while the runtime lives.
+pub(super) unsafe extern "C-unwind" fn bundle_at(state: *mut mlua::lua_State) -> std::ffi::c_int {
+    // SAFETY: the prelude passes on what it was given, and the runtime, which owns the buffer, outlives the state's calls.
+    // Nothing here needs to be dropped when Lua jumps out of the allocation.
+    unsafe {
+        let buffer = mlua::ffi::lua_touserdata(state, 1).cast::<RefCell<Vec<u8>>>();
+        if buffer.is_null() {
+            mlua::ffi::lua_pushnil(state);
+            return 1;
+        }
+        let bytes = &*(*buffer).as_ptr();
+        mlua::ffi::lua_pushlstring(state, bytes.as_ptr().cast(), bytes.len());
+    }
+    1
 }
 
 /// What a look at the handlers found.
@@ -319,9 +344,13 @@ impl Runtime {
                 let message = message_of(update.raw()).unwrap_or_default();
                 let mut buffer = self.buffer.borrow_mut();
                 let apart = Bundle::write(message, update.users(), update.chats(), &mut buffer);
-                let bundle = Value::String(lua.create_string(&*buffer)?);
-                let peers = if apart { self.shared_peers(lua, update, &mut buffer)? } else { Value::Nil };
-                Ok((prelude.make_message.clone(), bundle, how, peers))
+                if apart {
+                    let bundle = Value::String(lua.create_string(&*buffer)?);
+                    let peers = self.shared_peers(lua, update, &mut buffer)?;
+                    return Ok((prelude.make_message.clone(), bundle, how, peers));
+                }
+                let place = Value::LightUserData(bundle_place(&self.buffer));
+                Ok((prelude.make_update_message.clone(), place, how, Value::Nil))
             }
             kind => {
                 let raw = crate::tl::decode_object(update.raw()).map_err(mlua::Error::external)?;

@@ -44,6 +44,7 @@ pub(super) enum Phase {
 pub(super) struct Prelude {
     pub worker: Function,
     pub make_message: Function,
+    pub make_update_message: Function,
     pub set_how: Function,
     pub make_callback: Function,
     pub make_deleted: Function,

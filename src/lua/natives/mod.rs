@@ -57,6 +57,7 @@ pub(super) fn install(lua: &Lua, runtime: &Rc<Runtime>) -> mlua::Result<()> {
     let prelude = Prelude {
         worker: function("worker")?,
         make_message: function("make_message")?,
+        make_update_message: function("make_update_message")?,
         set_how: function("set_how")?,
         make_callback: function("make_callback")?,
         make_deleted: function("make_deleted")?,

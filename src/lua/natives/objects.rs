@@ -7,6 +7,9 @@ use crate::lua::events::{Bundle, FieldContext, MESSAGE_FIELDS, chat_of, message_
 use crate::lua::filters::How;
 
 pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
+    // SAFETY: only `prelude/message.lua` has it, and gives it what `event_parts` handed out.
+    let bundle_at = unsafe { natives.lua.create_c_function(crate::lua::dispatch::bundle_at)? };
+    natives.value("bundle_at", bundle_at)?;
     natives.value("message_fields", natives.lua.create_sequence_from(MESSAGE_FIELDS.iter().copied())?)?;
     type Field = (Value, Value, Option<i64>, LuaString);
     natives.add("message_field", |lua, runtime, (bundle, peers, how, key): Field| {

@@ -10,6 +10,8 @@ local create, resume, running, status, yield =
   coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
 local native_load, native_xpcall, native_isyieldable = load, xpcall, coroutine.isyieldable
 local globals = _G
+-- Modules of the prelude take this one: it need not check what they give it.
+native.setmetatable = setmetatable
 
 -- Raises with the line of the script, however many of our own functions lie between.
 local function fail(message)

@@ -2,8 +2,9 @@
 
 local native = ...
 
-local error, getmetatable, pcall, select, setmetatable, tostring, type =
-  error, getmetatable, pcall, select, setmetatable, tostring, type
+local error, getmetatable, pcall, select, tostring, type =
+  error, getmetatable, pcall, select, tostring, type
+local setmetatable = native.setmetatable
 local fail = native.fail
 
 local Error = { __name = "error" }

@@ -2,7 +2,8 @@
 
 local native = ...
 
-local getmetatable, pairs, setmetatable, tostring, type = getmetatable, pairs, setmetatable, tostring, type
+local getmetatable, pairs, tostring, type = getmetatable, pairs, tostring, type
+local setmetatable = native.setmetatable
 local check, fail = native.check, native.fail
 
 local Filter = { __name = "filter" }

@@ -2,8 +2,9 @@
 
 local native = ...
 
-local getmetatable, ipairs, next, pairs, rawget, rawset, setmetatable, tostring, utf8 =
-  getmetatable, ipairs, next, pairs, rawget, rawset, setmetatable, tostring, utf8
+local getmetatable, ipairs, next, pairs, rawget, rawset, tostring, utf8 =
+  getmetatable, ipairs, next, pairs, rawget, rawset, tostring, utf8
+local setmetatable = native.setmetatable
 local tg = tg
 
 -- Where an object keeps its bytes. They are keys that no field has.
@@ -120,10 +121,14 @@ function Message.__tostring(message)
 end
 
 function native.make_message(bundle, how, peers)
-  if peers then
-    return setmetatable({ [BUNDLE] = bundle, [HOW] = how, [PEERS] = peers }, Message)
-  end
-  return setmetatable({ ["\0bundle"] = bundle, ["\0how"] = how }, Message)
+  return setmetatable({ ["\0bundle"] = bundle, ["\0how"] = how, ["\0peers"] = peers }, Message)
+end
+
+-- The same from the place where Rust has put the bundle together: every update passes this, so it is the short way.
+local bundle_at = native.bundle_at
+
+function native.make_update_message(place, how, peers)
+  return setmetatable({ ["\0bundle"] = bundle_at(place), ["\0how"] = how, ["\0peers"] = peers }, Message)
 end
 
 -- Another handler's filter matched in another way.

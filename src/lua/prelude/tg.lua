@@ -2,8 +2,9 @@
 
 local native = ...
 
-local ipairs, math, pairs, pcall, rawset, select, setmetatable, table, tostring, type =
-  ipairs, math, pairs, pcall, rawset, select, setmetatable, table, tostring, type
+local ipairs, math, pairs, pcall, rawset, select, table, tostring, type =
+  ipairs, math, pairs, pcall, rawset, select, table, tostring, type
+local setmetatable = native.setmetatable
 local format, unpack = string.format, table.unpack
 local check, fail, wait = native.check, native.fail, native.wait
 

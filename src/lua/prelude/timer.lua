@@ -2,7 +2,7 @@
 
 local native = ...
 
-local setmetatable = setmetatable
+local setmetatable = native.setmetatable
 local check = native.check
 
 local Timer = { __name = "timer" }
