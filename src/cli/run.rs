@@ -31,7 +31,7 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let clock = Clock::real();
     let client = Client::start(client_config(&config)?, clock.clone()).await?;
     let me = client.me();
-    tracing::info!("signed in as {} ({})", me.first_name, me.id);
+    tracing::info!("running as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
     let selection = Selection { include: config.scripts.include.clone(), exclude: config.scripts.exclude.clone() };
     let options = crate::host::Options { folder, selection, config: Arc::new(config) };
     let host = Host::start(options, client.clone(), clock, tokio::sync::broadcast::channel(64).0).await;
