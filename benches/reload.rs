@@ -52,8 +52,13 @@ async fn main() {
     host.stop().await;
     times.sort();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!("write to live, {} lines, {SAVES} saves: p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms",
-        script(1).lines().count(), at(0.5), at(0.99), at(1.0));
+    println!(
+        "write to live, {} lines, {SAVES} saves: p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms",
+        script(1).lines().count(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 async fn live(events: &mut broadcast::Receiver<Event>) {

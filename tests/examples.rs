@@ -24,7 +24,10 @@ fn played(script: &str, config: &str, lines: &[&str]) -> Vec<String> {
 
 #[test]
 fn hello_greets_by_name() {
-    assert_eq!(played("scripts/hello.lua", "", &["/start", "/as B*b*", "/start"]), ["bot: Hello, Alice!", "bot: Hello, B*b*!"]);
+    assert_eq!(
+        played("scripts/hello.lua", "", &["/start", "/as B*b*", "/start"]),
+        ["bot: Hello, Alice!", "bot: Hello, B*b*!"]
+    );
 }
 
 #[test]
@@ -47,7 +50,19 @@ fn dice_throws_what_the_pattern_captured() {
 
 #[test]
 fn notes_are_kept_per_chat_and_forgotten_after_a_question() {
-    let lines = ["/note milk", "/note and bread", "/notes", "/as Bob", "/notes", "/as Alice", "/forget", "no", "/forget", "yes", "/notes"];
+    let lines = [
+        "/note milk",
+        "/note and bread",
+        "/notes",
+        "/as Bob",
+        "/notes",
+        "/as Alice",
+        "/forget",
+        "no",
+        "/forget",
+        "yes",
+        "/notes",
+    ];
     assert_eq!(
         played("examples/notes.lua", "", &lines),
         [

@@ -36,10 +36,8 @@ fn every_line_is_answered_in_turn_and_nothing_is_lost_at_the_end() {
 
 #[test]
 fn a_handler_that_sleeps_is_waited_for() {
-    let folder = Folder::with(&[(
-        "scripts/slow.lua",
-        "tg.command('slow', function(m) tg.sleep(0.3) m:answer('awake') end)",
-    )]);
+    let folder =
+        Folder::with(&[("scripts/slow.lua", "tg.command('slow', function(m) tg.sleep(0.3) m:answer('awake') end)")]);
     assert_eq!(played(folder.path(), "scripts", &["/slow"]), ["bot: awake"]);
 }
 
@@ -113,7 +111,10 @@ fn a_script_that_appears_is_live_and_one_that_goes_is_not() {
 fn a_required_file_reloads_the_script_that_uses_it() {
     let folder = Folder::with(&[
         ("scripts/lib/words.lua", "return { greeting = 'good morning' }"),
-        ("scripts/greet.lua", "local words = require('words')\ntg.command('hi', function(m) m:answer(words.greeting) end)"),
+        (
+            "scripts/greet.lua",
+            "local words = require('words')\ntg.command('hi', function(m) m:answer(words.greeting) end)",
+        ),
         ("scripts/other.lua", "tg.command('other', function(m) m:answer('other') end)"),
     ]);
     let mut program = moongram(&["play"], folder.path());

@@ -12,7 +12,12 @@ use clap::{Parser, Subcommand};
 
 /// A host for Telegram scripts: drop a Lua file into a folder and it is live.
 #[derive(Parser)]
-#[command(name = "moongram", version, about, after_help = "Try it now, without an account:  printf '/start\\n' | moongram play")]
+#[command(
+    name = "moongram",
+    version,
+    about,
+    after_help = "Try it now, without an account:  printf '/start\\n' | moongram play"
+)]
 struct Arguments {
     #[command(flatten)]
     log: log::Options,

@@ -88,7 +88,9 @@ impl Table {
         let on_terminal = io::stdin().is_terminal();
         let mut lines = read_lines();
         if on_terminal {
-            println!("You are {USER}, in a chat with the bot. /as NAME speaks as someone else, /in GROUP goes to a group,");
+            println!(
+                "You are {USER}, in a chat with the bot. /as NAME speaks as someone else, /in GROUP goes to a group,"
+            );
             println!("/in bot comes back, Ctrl-D ends. Save a script, and the next line meets the new one.");
         }
         loop {
@@ -173,7 +175,9 @@ impl Table {
         let Some(message) = &self.buttons else { return Ok(false) };
         let Some(button) = message.buttons.iter().flatten().nth(number.wrapping_sub(1)) else { return Ok(false) };
         if !message.inline {
-            self.dc.send(self.speaker, self.chat, &button.text).with_context(|| format!("sending {:?}", button.text))?;
+            self.dc
+                .send(self.speaker, self.chat, &button.text)
+                .with_context(|| format!("sending {:?}", button.text))?;
             return Ok(true);
         }
         let (Some(data), Some(id)) = (button.data.clone(), message.ids.get(&self.speaker).copied()) else {

@@ -209,9 +209,9 @@ impl Supervisor {
         let retry = slot.failed.is_some()
             && match touched {
                 Touched::Everything => true,
-                Touched::Paths(paths) => paths.iter().any(|p| {
-                    p.starts_with(folder.join(folder::LIB)) || p.starts_with(folder.join(&found.name))
-                }),
+                Touched::Paths(paths) => paths
+                    .iter()
+                    .any(|p| p.starts_with(folder.join(folder::LIB)) || p.starts_with(folder.join(&found.name))),
             };
         retry || slot.sources.iter().any(|(path, known)| is_touched(path) && hash_of(path) != *known)
     }

@@ -72,7 +72,8 @@ impl World {
         let id = self.next_group;
         self.next_group += 1;
         let title = title.trim().to_owned();
-        let members = everyone.iter().map(|user| Member { user: *user, inviter: creator, date: now, is_admin: false }).collect();
+        let members =
+            everyone.iter().map(|user| Member { user: *user, inviter: creator, date: now, is_admin: false }).collect();
         self.groups.insert(id, Group { id, title: title.clone(), creator, date: now, version: 1, members });
         let effects = self.announce(creator, id, Action::Created { title, members: everyone }, now);
         Ok((id, effects))

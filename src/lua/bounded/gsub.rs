@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr::addr_of_mut;
 
-use mlua::ffi::{self, luaL_Buffer, lua_KContext, lua_State};
+use mlua::ffi::{self, lua_KContext, lua_State, luaL_Buffer};
 
 use super::pattern::{Capture, Matcher};
 use super::search::{push_capture, push_captures, raise, search, string_at};

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
-use mlua::ffi::{self, luaL_Buffer, lua_State};
+use mlua::ffi::{self, lua_State, luaL_Buffer};
 
 use super::{Replacement, charge, gsub, original, search, start_offset, string_length};
 

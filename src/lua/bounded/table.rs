@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int, c_longlong};
 use std::mem::MaybeUninit;
 
-use mlua::ffi::{self, luaL_Buffer, lua_State};
+use mlua::ffi::{self, lua_State, luaL_Buffer};
 
 use super::{Replacement, charge, count, original, sort};
 

@@ -144,7 +144,10 @@ fn what_is_too_large_is_a_matter_of_memory() {
     is_refused("return ('x'):rep(1 << 40)", "resulting string too large");
     is_refused("local s = ('x'):rep(1 << 20) return s:gsub('x', s)", "not enough memory");
     is_refused("local s = ('x'):rep(1 << 20) return s:gsub('x', function() return s end)", "not enough memory");
-    is_refused("local t = {} for i = 1, 100 do t[i] = ('x'):rep(1 << 20) end return table.concat(t)", "not enough memory");
+    is_refused(
+        "local t = {} for i = 1, 100 do t[i] = ('x'):rep(1 << 20) end return table.concat(t)",
+        "not enough memory",
+    );
 }
 
 #[test]

@@ -21,7 +21,8 @@ impl Both {
     fn new(code: &str) -> Both {
         let (lua, _budget) = bounded(PLENTY);
         let oracle = Lua::new();
-        let wrapped = format!("{SHOWN} local call = function(...) {code} end return function(...) return pcall(call, ...) end");
+        let wrapped =
+            format!("{SHOWN} local call = function(...) {code} end return function(...) return pcall(call, ...) end");
         let compile = |lua: &Lua| lua.load(&wrapped).set_name("=case").eval::<Function>().unwrap();
         Both { ours: compile(&lua), theirs: compile(&oracle), _states: (lua, oracle) }
     }
@@ -77,7 +78,8 @@ fn pattern() -> impl Strategy<Value = Bytes> {
         class
     });
     let special = prop::sample::select(vec![
-        "(", "(", ")", ")", "()", "%1", "%2", "%0", "%b()", "%bab", "%baa", "%f[a]", "%f[^%w]", "%f[%z]", "%f", "%b", "^", "$", "%",
+        "(", "(", ")", ")", "()", "%1", "%2", "%0", "%b()", "%bab", "%baa", "%f[a]", "%f[^%w]", "%f[%z]", "%f", "%b",
+        "^", "$", "%",
     ])
     .prop_map(|s| s.as_bytes().to_vec());
     let captured = item.clone().prop_map(|item| [b"(".as_slice(), &item, b")"].concat());
@@ -103,7 +105,11 @@ fn position() -> impl Strategy<Value = i64> {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: ProptestConfig::default().cases.max(1000), failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: ProptestConfig::default().cases.max(1000),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 macro_rules! both {
