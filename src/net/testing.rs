@@ -80,10 +80,13 @@ impl Server {
     }
 }
 
+/// What the server answers to each call.
+type Script = Box<dyn FnMut(&[u8]) -> Answer + Send>;
+
 struct Task {
     key: Key,
     clock: Clock,
-    script: Box<dyn FnMut(&[u8]) -> Answer + Send>,
+    script: Script,
     engines: HashMap<i64, Engine>,
     session: Option<i64>,
     silent: bool,
