@@ -1,0 +1,118 @@
+//! CPU time: a handler that computes too long without waiting is ended.
+//!
+//! A count hook looks at the thread's CPU clock. Past the limit it yields the coroutine away, which no `pcall` can
+//! swallow. Where Lua cannot yield (inside `gsub`, `sort`, a metamethod called from C) nothing happens, so the hook
+//! raises when it fires again, and in the end raises at every instruction.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use mlua::debug::HookTriggers;
+use mlua::{Lua, VmState};
+
+/// Instructions between two looks at the clock: some 10 µs of Lua.
+const INTERVAL: u32 = 1_000;
+/// After that many attempts to stop the script the hook fires at every instruction.
+const PATIENCE: u32 = 8;
+
+/// The budget of the coroutine that runs now.
+pub(super) struct Budget {
+    limit: Duration,
+    /// The hook has fired for this handler.
+    fired: Cell<bool>,
+    /// The CPU clock when it fired for the second time.
+    since: Cell<Option<Duration>>,
+    /// How often the script was told to stop.
+    attempts: Cell<u32>,
+    /// Where it was then.
+    place: RefCell<String>,
+}
+
+impl Budget {
+    pub fn new(limit: Duration) -> Rc<Budget> {
+        Rc::new(Budget {
+            limit,
+            fired: Cell::new(false),
+            since: Cell::new(None),
+            attempts: Cell::new(0),
+            place: RefCell::default(),
+        })
+    }
+
+    /// A new handler begins, or goes on after a wait.
+    pub fn renew(&self) {
+        self.fired.set(false);
+        self.since.set(None);
+    }
+
+    /// The place where the limit was met, if it was, and a fresh budget.
+    pub fn take_overrun(&self, lua: &Lua, this: &Rc<Budget>) -> Option<String> {
+        if self.attempts.get() == 0 {
+            return None;
+        }
+        if self.attempts.replace(0) > PATIENCE {
+            // The hook was set to every instruction; the next coroutines get the usual one.
+            let _ = Budget::install(this, lua);
+        }
+        self.renew();
+        Some(self.place.take())
+    }
+
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Sets the hook for every coroutine that is made from now on.
+    pub fn install(this: &Rc<Budget>, lua: &Lua) -> mlua::Result<()> {
+        Budget::hook(this.clone(), lua, INTERVAL)
+    }
+
+    fn hook(this: Rc<Budget>, lua: &Lua, interval: u32) -> mlua::Result<()> {
+        lua.set_global_hook(HookTriggers::new().every_nth_instruction(interval), move |lua, debug| {
+            // The first time in a handler does not count: handlers are short, and looking at the clock is not.
+            if !this.fired.replace(true) {
+                return Ok(VmState::Continue);
+            }
+            let now = cpu_time();
+            let Some(since) = this.since.get() else {
+                this.since.set(Some(now));
+                return Ok(VmState::Continue);
+            };
+            if now.saturating_sub(since) < this.limit {
+                return Ok(VmState::Continue);
+            }
+            let attempts = this.attempts.get() + 1;
+            this.attempts.set(attempts);
+            if attempts == 1 {
+                let source = debug.source().short_src.unwrap_or_default().into_owned();
+                let line = debug.current_line().unwrap_or(0);
+                *this.place.borrow_mut() = format!("{source}:{line}");
+            }
+            if attempts % 2 == 1 {
+                return Ok(VmState::Yield);
+            }
+            if attempts == PATIENCE {
+                Budget::hook(this.clone(), lua, 1)?;
+            }
+            Err(mlua::Error::runtime("the script is stopped: it used its CPU time up"))
+        })
+    }
+}
+
+/// CPU time of this thread.
+#[cfg(unix)]
+pub(super) fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// CPU time of this thread; where the system does not tell, every look counts as a hundredth of a millisecond.
+#[cfg(not(unix))]
+pub(super) fn cpu_time() -> Duration {
+    thread_local!(static LOOKS: Cell<u32> = const { Cell::new(0) });
+    LOOKS.with(|looks| {
+        looks.set(looks.get().wrapping_add(1));
+        Duration::from_micros(10) * looks.get()
+    })
+}

@@ -1,0 +1,259 @@
+//! A script's updates on their way to its handlers: the queue, the lanes, and what counts as delivered.
+//!
+//! An inbox belongs to a script's *name*: versions come and go, and the lane that a handler of the old version still
+//! occupies is respected by the new one.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::lane::{self, Lane};
+use crate::client::{Subscription, Update};
+
+/// Taken from the subscription at once; what is taken waits here, still in order.
+const BATCH: usize = 256;
+
+/// The queue of one script name, shared by its versions.
+pub struct Inbox {
+    subscription: Subscription,
+    /// Told when an update became ready in another way than by the subscription.
+    wake: Notify,
+    versions: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Drained, in order, not yet given to a handler.
+    queue: VecDeque<Arc<Update>>,
+    /// First of lanes that were freed. Such a lane stays busy.
+    ready: VecDeque<(Lane, Arc<Update>)>,
+    /// Busy lanes, with what waits for each.
+    lanes: HashMap<Lane, VecDeque<Arc<Update>>>,
+    /// What was taken and is not delivered, once anything waits at all.
+    undelivered: BTreeSet<u64>,
+    /// The highest `seq` taken.
+    taken: u64,
+    /// The update whose handler runs now and has not waited yet: its lane is not in `lanes`.
+    running: Option<u64>,
+    /// Runs that wait for something that counts as work.
+    busy: usize,
+    /// The version that takes updates.
+    active: u64,
+    paused: bool,
+}
+
+/// An update taken by a version, until [`Inbox::finish`].
+pub(super) struct Claim {
+    pub update: Arc<Update>,
+    /// Known once the handler waited, or where the lane was busy before.
+    lane: Option<Lane>,
+    held: bool,
+    delivered: bool,
+    /// Counted in `busy`.
+    busy: bool,
+}
+
+impl Inbox {
+    pub fn new(subscription: Subscription) -> Arc<Inbox> {
+        Arc::new(Inbox { subscription, wake: Notify::new(), versions: AtomicU64::new(0), inner: Mutex::default() })
+    }
+
+    /// Gives out no update until [`Inbox::resume`]; handlers that run go on.
+    pub fn pause(&self) {
+        self.lock().paused = true;
+    }
+
+    pub fn resume(&self) {
+        self.lock().paused = false;
+        self.wake.notify_waiters();
+    }
+
+    /// Nothing queued, nothing waiting in a lane, no handler running. Handlers in `ask` and `wait_for` do not count.
+    pub fn is_idle(&self) -> bool {
+        let inner = self.lock();
+        inner.queue.is_empty()
+            && inner.ready.is_empty()
+            && inner.running.is_none()
+            && inner.busy == 0
+            && inner.lanes.values().all(VecDeque::is_empty)
+            && self.subscription.queued() == 0
+    }
+
+    pub(super) fn next_version(&self) -> u64 {
+        self.versions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// From now on this version takes the updates.
+    pub(super) fn set_active(&self, version: u64) {
+        self.lock().active = version;
+        self.wake.notify_waiters();
+    }
+
+    /// The version takes no more; another one may have taken over already.
+    pub(super) fn give_up(&self, version: u64) {
+        let mut inner = self.lock();
+        if inner.active == version {
+            inner.active = 0;
+        }
+    }
+
+    /// Returns when this version may have something to take.
+    pub(super) async fn ready(&self, version: u64) {
+        let wake = self.wake.notified();
+        tokio::pin!(wake);
+        // Registered before the state is looked at, so that nothing told in between is missed.
+        wake.as_mut().enable();
+        let (open, waiting) = {
+            let inner = self.lock();
+            (inner.is_open(version), !inner.queue.is_empty() || !inner.ready.is_empty())
+        };
+        if open && waiting {
+            return;
+        }
+        let listens = open && !self.subscription.is_closed();
+        tokio::select! {
+            () = wake => {}
+            () = self.subscription.ready(), if listens => {}
+        }
+    }
+
+    /// The next update whose lane is free. It is running until it is finished or suspended.
+    pub(super) fn take(&self, version: u64) -> Option<Claim> {
+        self.lock().take(&self.subscription, version)
+    }
+
+    /// The handler waits for something: its lane stays busy, and other lanes go on meanwhile.
+    pub(super) fn suspend(&self, claim: &mut Claim) {
+        let mut inner = self.lock();
+        inner.stop_running(claim);
+        inner.set_busy(claim, true);
+        if !claim.held && !claim.delivered {
+            if let Some(lane) = lane::of(&claim.update) {
+                inner.lanes.entry(lane).or_default();
+                claim.lane = Some(lane);
+                claim.held = true;
+            }
+            inner.undelivered.insert(claim.update.seq);
+        }
+        drop(inner);
+        // Another version may have taken over while this handler was running.
+        self.wake.notify_waiters();
+    }
+
+    /// The handler waits in `ask` or `sleep`: the update is delivered and its lane goes on. `busy` says whether the wait
+    /// counts as work.
+    pub(super) fn release(&self, claim: &mut Claim, busy: bool) {
+        let mut inner = self.lock();
+        inner.stop_running(claim);
+        inner.set_busy(claim, busy);
+        inner.settle(claim, &self.subscription);
+        drop(inner);
+        self.wake.notify_waiters();
+    }
+
+    /// What was released goes on.
+    pub(super) fn go_on(&self, claim: &mut Claim) {
+        self.lock().set_busy(claim, true);
+    }
+
+    /// Something that is no update (a task, `on_start`) works, or has ended.
+    pub(super) fn work(&self, begins: bool) {
+        let mut inner = self.lock();
+        inner.busy = if begins { inner.busy + 1 } else { inner.busy.saturating_sub(1) };
+    }
+
+    /// The handlers returned. Gives the next update at once, if there is one and `more` is wanted.
+    pub(super) fn finish(&self, mut claim: Claim, version: u64, more: bool) -> Option<Claim> {
+        let mut inner = self.lock();
+        inner.stop_running(&claim);
+        inner.set_busy(&mut claim, false);
+        inner.settle(&mut claim, &self.subscription);
+        if inner.active != version {
+            drop(inner);
+            self.wake.notify_waiters();
+            return None;
+        }
+        if more { inner.take(&self.subscription, version) } else { None }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn is_open(&self, version: u64) -> bool {
+        self.active == version && !self.paused && self.running.is_none()
+    }
+
+    fn stop_running(&mut self, claim: &Claim) {
+        if self.running == Some(claim.update.seq) {
+            self.running = None;
+        }
+    }
+
+    fn set_busy(&mut self, claim: &mut Claim, busy: bool) {
+        match (claim.busy, busy) {
+            (false, true) => self.busy += 1,
+            (true, false) => self.busy = self.busy.saturating_sub(1),
+            _ => {}
+        }
+        claim.busy = busy;
+    }
+
+    fn take(&mut self, subscription: &Subscription, version: u64) -> Option<Claim> {
+        if !self.is_open(version) {
+            return None;
+        }
+        if let Some((lane, update)) = self.ready.pop_front() {
+            self.running = Some(update.seq);
+            return Some(Claim { update, lane: Some(lane), held: true, delivered: false, busy: false });
+        }
+        loop {
+            if self.queue.is_empty() {
+                subscription.drain(&mut self.queue, BATCH);
+            }
+            let update = self.queue.pop_front()?;
+            self.taken = update.seq;
+            if !self.lanes.is_empty()
+                && let Some(lane) = lane::of(&update)
+                && let Some(waiting) = self.lanes.get_mut(&lane)
+            {
+                self.undelivered.insert(update.seq);
+                waiting.push_back(update);
+                continue;
+            }
+            self.running = Some(update.seq);
+            return Some(Claim { update, lane: None, held: false, delivered: false, busy: false });
+        }
+    }
+
+    fn settle(&mut self, claim: &mut Claim, subscription: &Subscription) {
+        if claim.held
+            && let Some(lane) = claim.lane
+        {
+            claim.held = false;
+            match self.lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
+                Some(next) => self.ready.push_back((lane, next)),
+                None => drop(self.lanes.remove(&lane)),
+            }
+        }
+        if claim.delivered {
+            return;
+        }
+        claim.delivered = true;
+        if self.undelivered.is_empty() {
+            subscription.set_delivered(self.taken);
+            return;
+        }
+        self.undelivered.remove(&claim.update.seq);
+        let up_to = match self.undelivered.first() {
+            Some(first) => first - 1,
+            None => self.taken,
+        };
+        subscription.set_delivered(up_to);
+    }
+}

@@ -1,0 +1,85 @@
+//! Every name that a script finds, in one place: the stubs are generated from it, and a test holds it against the state.
+
+/// A name in a script's world, with its arguments as the stubs show them.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    /// `tg.send_message`, `message:reply`.
+    pub path: &'static str,
+    /// `(chat, text, options?) -> message`; empty for a value.
+    pub signature: &'static str,
+}
+
+const fn name(path: &'static str, signature: &'static str) -> Name {
+    Name { path, signature }
+}
+
+/// The globals of the host, and what is in them.
+pub const NAMES: &[Name] = &[
+    name("print", "(...)"),
+    name("require", "(name) -> any"),
+    name("json.encode", "(value, options?) -> string"),
+    name("json.decode", "(text) -> any"),
+    name("json.null", ""),
+    name("log.debug", "(text, ...)"),
+    name("log.info", "(text, ...)"),
+    name("log.warn", "(text, ...)"),
+    name("log.error", "(text, ...)"),
+    name("script.name", ""),
+    name("script.config", ""),
+    name("script.state", ""),
+    name("script.on_unload", "(fn)"),
+    name("timer.after", "(seconds, fn) -> timer"),
+    name("timer.every", "(seconds, fn) -> timer"),
+    name("tg.api", ""),
+    name("tg.ask", "(chat, text, options?) -> message?"),
+    name("tg.command", "(names, description?, filter?, fn, options?) -> handler"),
+    name("tg.commands", "() -> table"),
+    name("tg.continue_propagation", "()"),
+    name("tg.delete_messages", "(chat, ids, options?) -> integer"),
+    name("tg.edit_message_text", "(chat, id, text, options?) -> message"),
+    name("tg.escape_html", "(text) -> string"),
+    name("tg.escape_markdown", "(text) -> string"),
+    name("tg.forward_messages", "(chat, from_chat, ids, options?) -> message|message[]"),
+    name("tg.get_me", "() -> user"),
+    name("tg.html", "(format, ...) -> string"),
+    name("tg.invoke", "(method, fields?) -> any"),
+    name("tg.is", "(err, pattern) -> boolean"),
+    name("tg.md", "(format, ...) -> string"),
+    name("tg.on_callback_query", "(filter?, fn, options?) -> handler"),
+    name("tg.on_deleted_messages", "(filter?, fn, options?) -> handler"),
+    name("tg.on_edited_message", "(filter?, fn, options?) -> handler"),
+    name("tg.on_error", "(fn, options?) -> handler"),
+    name("tg.on_message", "(filter?, fn, options?) -> handler"),
+    name("tg.on_raw_update", "(filter?, fn, options?) -> handler"),
+    name("tg.on_start", "(fn, options?) -> handler"),
+    name("tg.on_stop", "(fn, options?) -> handler"),
+    name("tg.read_chat_history", "(chat, max_id?) -> boolean"),
+    name("tg.resolve", "(name) -> integer"),
+    name("tg.send_message", "(chat, text, options?) -> message"),
+    name("tg.sleep", "(seconds)"),
+    name("tg.spawn", "(fn, ...)"),
+    name("tg.stop_propagation", "()"),
+    name("tg.try", "(fn, ...) -> boolean, ..."),
+    name("tg.wait_for", "(event, filter?, timeout?) -> any"),
+    name("filters.callback_data", "(pattern, flags?) -> filter"),
+    name("filters.chat", "(chats) -> filter"),
+    name("filters.command", "(names, options?) -> filter"),
+    name("filters.create", "(fn) -> filter"),
+    name("filters.regex", "(pattern, flags?) -> filter"),
+    name("filters.topic", "(topics) -> filter"),
+    name("filters.user", "(users) -> filter"),
+];
+
+/// The methods of `message`; its fields are in `events::MESSAGE_FIELDS`.
+pub const MESSAGE_METHODS: &[Name] = &[
+    name("message:answer", "(text, options?) -> message"),
+    name("message:ask", "(text, options?) -> message?"),
+    name("message:delete", "(options?) -> integer"),
+    name("message:edit", "(text, options?) -> message"),
+    name("message:edit_text", "(text, options?) -> message"),
+    name("message:forward", "(chat, options?) -> message"),
+    name("message:get_reply_message", "() -> message?"),
+    name("message:read", "() -> boolean"),
+    name("message:reply", "(text, options?) -> message"),
+    name("message:reply_text", "(text, options?) -> message"),
+];

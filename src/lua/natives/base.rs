@@ -1,0 +1,96 @@
+//! Natives of `prelude/base.lua`.
+
+use mlua::{Function, LuaString, Table, Value};
+
+use super::{Answer, Natives, PRELUDE_SOURCE, place};
+use crate::lua::{fault, json};
+use crate::tl;
+
+/// Longer texts are cut in the log.
+const MAX_LOGGED: usize = 16 << 10;
+
+pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
+    let runtime = natives.runtime;
+    natives.value("name", runtime.name())?;
+    natives.value("null", Value::NULL)?;
+    let config = match &runtime.spec.config {
+        serde_json::Value::Null => Value::Table(natives.lua.create_table()?),
+        given => json::to_lua(natives.lua, given)?,
+    };
+    natives.value("config", config)?;
+    let state = natives.lua.create_table()?;
+    natives.value("state", &state)?;
+    // Set once, here.
+    let _ = runtime.state.set(state);
+
+    natives.add("next", |lua, runtime, (ok, value): (Option<bool>, Value)| runtime.next(lua, ok, value))?;
+    natives.add("where", |lua, _, ()| Ok(place(lua)))?;
+    natives.add("traceback", |lua, _, (message, level): (LuaString, usize)| {
+        let text = lua.traceback(Some(&message.to_string_lossy()), level)?.to_string_lossy();
+        // Neither our own functions nor the C functions that they call.
+        let of_script = |line: &&str| !line.contains(PRELUDE_SOURCE) && !line.contains("in upvalue 'native_");
+        Ok(text.lines().filter(of_script).collect::<Vec<_>>().join("\n"))
+    })?;
+    natives.add("log", |_, runtime, (level, text): (LuaString, LuaString)| {
+        let text = text.to_string_lossy();
+        let cut = text.char_indices().nth(MAX_LOGGED).map_or(text.len(), |(at, _)| at);
+        let (script, text) = (runtime.name(), &text[..cut]);
+        match &*level.as_bytes() {
+            b"debug" => tracing::debug!(script, "{text}"),
+            b"warn" => tracing::warn!(script, "{text}"),
+            b"error" => tracing::error!(script, "{text}"),
+            _ => tracing::info!(script, "{text}"),
+        }
+        Ok(())
+    })?;
+    natives.add("now", |_, runtime, ()| Ok(runtime.env.clock.now().unix.as_secs()))?;
+    natives.add("used_memory", |lua, _, ()| Ok(lua.used_memory()))?;
+    natives.add("json_encode", |_, _, (value, options): (Value, Option<Table>)| -> Answer<String> {
+        let pretty = options.is_some_and(|options| matches!(options.raw_get("pretty"), Ok(true)));
+        Ok(json::encode(&value, pretty))
+    })?;
+    natives.add("json_decode", |lua, _, text: Value| -> Answer<Value> {
+        let Value::String(text) = text else {
+            return Ok(Err(format!("json.decode expects a string, got {}", text.type_name())));
+        };
+        match serde_json::from_slice(&text.as_bytes()) {
+            Ok(value) => Ok(Ok(json::to_lua(lua, &value)?)),
+            Err(error) => Ok(Err(format!("json.decode: {error}"))),
+        }
+    })?;
+    natives.add("on_unload", |_, runtime, function: Function| {
+        runtime.unload.borrow_mut().push(function);
+        Ok(())
+    })?;
+    natives.add("find_module", |_, runtime, name: String| -> Answer<String> {
+        Ok(runtime.files.find(&name).map(|module| module.name))
+    })?;
+    natives.add("load_module", |lua, runtime, (name, library): (String, Table)| -> Answer<Function> {
+        let module = match runtime.files.find(&name) {
+            Ok(module) => module,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let env = module.is_library.then_some(library);
+        Ok(runtime.files.load_module(lua, &module, env))
+    })?;
+    natives.add("unknown_global", |lua, _, name: Value| {
+        let Value::String(name) = name else {
+            return Ok(format!("a global of type {} is not defined", name.type_name()));
+        };
+        let name = name.to_string_lossy();
+        let mut known = Vec::new();
+        lua.globals().for_each(|key: Value, _: Value| {
+            if let Value::String(key) = key {
+                known.push(key.to_string_lossy());
+            }
+            Ok(())
+        })?;
+        let near = tl::nearest(&name, known.iter().map(String::as_str));
+        let hint = near.map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+        Ok(format!("'{name}' is not defined{hint}"))
+    })?;
+    natives.add("describe", |lua, _, raised: Value| Ok(fault::describe(lua, &raised)))?;
+    natives.add("nearest", |_, _, (name, names): (String, Vec<String>)| {
+        Ok(tl::nearest(&name, names.iter().map(String::as_str)).map(str::to_owned))
+    })
+}

@@ -1,0 +1,631 @@
+//! One version's scheduler: a pool of coroutines that run handlers, the waits that they are in, and the jobs beside.
+//!
+//! Each coroutine of the pool is a *worker*: a loop in Lua (`prelude/base.lua`) that asks [`Runtime::next`] what to run.
+//! A handler that does not wait costs no coroutine, no task and no wake-up: the worker asks for the next one. A handler
+//! that waits keeps its worker, which yields; the scheduler resumes it with the result.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mlua::{Function, IntoLua, LightUserData, Lua, Thread, Value};
+use tokio::sync::Notify;
+
+use super::budget::Budget;
+use super::convert::Grants;
+use super::dispatch::{Run, Waiters};
+use super::events::EventKind;
+use super::fault::Fault;
+use super::files::Files;
+use super::handlers::Handlers;
+use super::inbox::Inbox;
+use super::spec::{Env, ScriptSpec};
+use super::version::Shared;
+use crate::client::Update;
+
+/// Handlers that one worker runs before timers and answers get their turn.
+const TURN: u32 = 256;
+
+/// Where a version is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The top level runs: it may register, and nothing else.
+    Loading,
+    Ready,
+    /// Takes updates.
+    Active,
+    /// Finishes what runs.
+    Retiring,
+}
+
+/// Functions of the prelude that Rust calls or hands out.
+pub(super) struct Prelude {
+    pub worker: Function,
+    pub make_message: Function,
+    pub make_update_message: Function,
+    pub set_how: Function,
+    pub make_callback: Function,
+    pub make_deleted: Function,
+    pub make_error: Function,
+}
+
+pub(super) struct Runtime {
+    pub spec: Arc<ScriptSpec>,
+    pub env: Env,
+    pub inbox: Arc<Inbox>,
+    pub number: u64,
+    pub shared: Arc<Shared>,
+    pub files: Files,
+    pub grants: Grants,
+    pub budget: Rc<Budget>,
+    pub phase: Cell<Phase>,
+    pub handlers: Handlers,
+    pub waiters: Waiters,
+    pub prelude: OnceCell<Prelude>,
+    pub unload: RefCell<Vec<Function>>,
+    /// `script.state`.
+    pub state: OnceCell<mlua::Table>,
+    /// What the top level ended with.
+    pub main_result: RefCell<Option<Result<(), Fault>>>,
+    /// Where bundles are put together.
+    pub buffer: RefCell<Vec<u8>>,
+    /// The last container with many users and chats, and these as a Lua string.
+    pub last_peers: RefCell<Option<(Update, mlua::LuaString)>>,
+    /// Names that were asked for, with their Bot-API ids.
+    pub resolved: RefCell<HashMap<String, i64>>,
+    pub timers: RefCell<HashMap<u64, tokio::task::AbortHandle>>,
+    next_timer: Cell<u64>,
+    workers: RefCell<Vec<Worker>>,
+    idle: RefCell<Vec<usize>>,
+    /// The worker that runs now.
+    current: Cell<Option<usize>>,
+    turn: Cell<u32>,
+    jobs: RefCell<VecDeque<Job>>,
+    ops: RefCell<HashMap<u64, Op>>,
+    next_op: Cell<u64>,
+    done: RefCell<VecDeque<(u64, Outcome)>>,
+    wake: Notify,
+}
+
+struct Worker {
+    thread: Option<Thread>,
+    task: Option<Task>,
+    wait: Option<u64>,
+}
+
+/// What a worker is busy with.
+#[allow(clippy::large_enum_variant)]
+pub(super) enum Task {
+    Update(Run),
+    Job(Job),
+}
+
+/// A call of a Lua function that no update causes.
+pub(super) struct Job {
+    pub kind: JobKind,
+    pub function: Function,
+    pub args: (Value, Value),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum JobKind {
+    Main,
+    Start,
+    /// `tg.spawn` and timers: gone with the version.
+    Task,
+    Unload,
+    Error,
+}
+
+/// What a wait does to the lane and to idleness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// For an answer of Telegram: the lane waits, too.
+    Call,
+    /// For a person, in `ask` and `wait_for`: closed when the version retires.
+    Ask,
+    /// In a long sleep.
+    Sleep,
+    /// In a sleep that is short enough to count as work.
+    Nap,
+}
+
+impl Wait {
+    /// Whether the script is at work meanwhile.
+    fn is_work(self) -> bool {
+        matches!(self, Wait::Call | Wait::Nap)
+    }
+}
+
+struct Op {
+    wait: Wait,
+    worker: Option<usize>,
+    task: Option<tokio::task::AbortHandle>,
+}
+
+/// Makes the result of a wait: a value, or what to raise.
+pub(super) type Outcome = Box<dyn FnOnce(&Lua, &Rc<Runtime>) -> mlua::Result<Result<Value, Value>>>;
+
+/// What a worker is told: an action and its arguments.
+pub(super) type Step = (Option<i64>, Value, Value, Value, Value, Value);
+
+/// The actions, as `prelude/base.lua` knows them.
+pub(super) const EVENT: i64 = 1;
+pub(super) const AGAIN: i64 = 2;
+pub(super) const PLAIN: i64 = 3;
+pub(super) const FAILED: i64 = 4;
+
+/// Told apart by their addresses; scripts never get hold of them.
+static WAIT_MARK: u8 = 1;
+static IDLE_MARK: u8 = 2;
+
+pub(super) fn wait_mark() -> LightUserData {
+    LightUserData((&raw const WAIT_MARK).cast_mut().cast())
+}
+
+pub(super) fn idle_mark() -> LightUserData {
+    LightUserData((&raw const IDLE_MARK).cast_mut().cast())
+}
+
+/// Nothing to do: the worker goes back to the pool.
+fn park() -> Step {
+    (None, Value::Nil, Value::Nil, Value::Nil, Value::Nil, Value::Nil)
+}
+
+impl Runtime {
+    pub fn new(spec: Arc<ScriptSpec>, env: Env, inbox: Arc<Inbox>, number: u64, shared: Arc<Shared>) -> Rc<Runtime> {
+        Rc::new(Runtime {
+            files: Files::new(&spec),
+            grants: Grants::new(&spec.allow),
+            budget: Budget::new(spec.limits.cpu),
+            spec,
+            env,
+            inbox,
+            number,
+            shared,
+            phase: Cell::new(Phase::Loading),
+            handlers: Handlers::default(),
+            waiters: Waiters::default(),
+            prelude: OnceCell::new(),
+            unload: RefCell::default(),
+            state: OnceCell::new(),
+            main_result: RefCell::default(),
+            buffer: RefCell::default(),
+            last_peers: RefCell::default(),
+            resolved: RefCell::default(),
+            timers: RefCell::default(),
+            next_timer: Cell::new(0),
+            workers: RefCell::default(),
+            idle: RefCell::default(),
+            current: Cell::new(None),
+            turn: Cell::new(0),
+            jobs: RefCell::default(),
+            ops: RefCell::default(),
+            next_op: Cell::new(0),
+            done: RefCell::default(),
+            wake: Notify::new(),
+        })
+    }
+
+    /// The prelude's functions; they are there once the state is.
+    pub fn prelude(&self) -> mlua::Result<&Prelude> {
+        self.prelude.get().ok_or_else(|| mlua::Error::runtime("the prelude has not been loaded"))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    // Jobs
+
+    pub fn push_job(&self, job: Job) {
+        if job.kind != JobKind::Main {
+            self.inbox.work(true);
+        }
+        self.jobs.borrow_mut().push_back(job);
+        self.wake.notify_one();
+    }
+
+    pub fn run_handlers_of(
+        &self,
+        lua: &Lua,
+        event: EventKind,
+        kind: JobKind,
+        argument: impl IntoLua,
+    ) -> mlua::Result<()> {
+        let argument = argument.into_lua(lua)?;
+        for handler in self.handlers.of(event) {
+            self.push_job(Job { kind, function: handler.function.clone(), args: (argument.clone(), Value::Nil) });
+        }
+        Ok(())
+    }
+
+    // Waits
+
+    /// Begins a wait: `future` runs beside the handlers, and what it gives resumes the coroutine that then yields the
+    /// number returned here.
+    pub fn begin(self: &Rc<Self>, wait: Wait, future: impl Future<Output = Outcome> + 'static) -> u64 {
+        let id = self.begin_open(wait);
+        let this = self.clone();
+        let task = tokio::task::spawn_local(async move {
+            let outcome = future.await;
+            this.complete(id, outcome);
+        });
+        if let Some(op) = self.ops.borrow_mut().get_mut(&id) {
+            op.task = Some(task.abort_handle());
+        }
+        id
+    }
+
+    /// A wait that something else completes.
+    pub fn begin_open(&self, wait: Wait) -> u64 {
+        let id = self.next_op.get() + 1;
+        self.next_op.set(id);
+        self.ops.borrow_mut().insert(id, Op { wait, worker: None, task: None });
+        id
+    }
+
+    /// Ends a wait; a second end of the same one is ignored.
+    pub fn complete(&self, id: u64, outcome: Outcome) {
+        self.done.borrow_mut().push_back((id, outcome));
+        self.wake.notify_one();
+    }
+
+    pub fn next_timer(&self) -> u64 {
+        self.next_timer.set(self.next_timer.get() + 1);
+        self.next_timer.get()
+    }
+
+    /// How many handlers wait in `ask`, `wait_for` and `sleep`.
+    pub fn waiting(&self) -> usize {
+        self.ops.borrow().values().filter(|op| op.wait != Wait::Call).count()
+    }
+
+    pub fn task_count(&self) -> usize {
+        self.workers.borrow().iter().filter(|worker| worker.task.is_some()).count()
+    }
+
+    // The worker's side
+
+    /// What the running worker does next; `ok` and `value` are how the last function ended.
+    pub fn next(self: &Rc<Self>, lua: &Lua, ok: Option<bool>, value: Value) -> mlua::Result<Step> {
+        let Some(current) = self.current.get() else { return Ok(park()) };
+        let task = self.workers.borrow_mut()[current].task.take();
+        let overrun = self.budget.take_overrun(lua, &self.budget);
+        let mut next_claim = None;
+        match (task, ok) {
+            (Some(task), Some(ok)) => {
+                let result = match overrun {
+                    Some(place) => Err(Fault::cpu(self, place)),
+                    None if ok => Ok(value),
+                    None => Err(Fault::from_note(lua, value)),
+                };
+                match task {
+                    Task::Job(job) => self.end_job(lua, &job, result.map(drop))?,
+                    Task::Update(mut run) => {
+                        self.took_result(lua, &mut run, result)?;
+                        if let Some(step) = self.advance(lua, &mut run)? {
+                            self.budget.renew();
+                            self.workers.borrow_mut()[current].task = Some(Task::Update(run));
+                            return Ok(step);
+                        }
+                        let more = self.jobs.borrow().is_empty() && self.may_go_on();
+                        next_claim = self.inbox.finish(run.claim, self.number, more);
+                    }
+                }
+            }
+            (task, _) => self.workers.borrow_mut()[current].task = task,
+        }
+        self.budget.renew();
+        if let Some(step) = self.next_job(current) {
+            return Ok(step);
+        }
+        while self.may_go_on() {
+            self.turn.set(self.turn.get() + 1);
+            let claim = match next_claim.take() {
+                Some(claim) => claim,
+                None => match self.inbox.take(self.number) {
+                    Some(claim) => claim,
+                    None => break,
+                },
+            };
+            let mut run = Run::new(claim, self);
+            match self.advance(lua, &mut run) {
+                Ok(Some(step)) => {
+                    self.workers.borrow_mut()[current].task = Some(Task::Update(run));
+                    return Ok(step);
+                }
+                Ok(None) => next_claim = self.inbox.finish(run.claim, self.number, self.may_go_on()),
+                Err(error) => {
+                    self.inbox.finish(run.claim, self.number, false);
+                    return Err(error);
+                }
+            }
+        }
+        debug_assert!(next_claim.is_none());
+        Ok(park())
+    }
+
+    fn next_job(&self, current: usize) -> Option<Step> {
+        let job = self.jobs.borrow_mut().pop_front()?;
+        let step = (
+            Some(PLAIN),
+            Value::Function(job.function.clone()),
+            job.args.0.clone(),
+            job.args.1.clone(),
+            Value::Nil,
+            Value::Nil,
+        );
+        self.workers.borrow_mut()[current].task = Some(Task::Job(job));
+        Some(step)
+    }
+
+    /// Whether another update may be begun.
+    fn may_go_on(&self) -> bool {
+        self.phase.get() == Phase::Active
+            && self.turn.get() < TURN
+            && self.task_count_below(self.spec.limits.running + self.waiting())
+    }
+
+    fn task_count_below(&self, limit: usize) -> bool {
+        // Workers are at least as many as tasks, so most of the time there is nothing to count.
+        let workers = self.workers.borrow();
+        workers.len() <= limit || workers.iter().filter(|worker| worker.task.is_some()).count() < limit
+    }
+
+    fn end_job(&self, lua: &Lua, job: &Job, result: Result<(), Fault>) -> mlua::Result<()> {
+        if job.kind == JobKind::Main {
+            *self.main_result.borrow_mut() = Some(result);
+            return Ok(());
+        }
+        self.inbox.work(false);
+        match result {
+            Ok(()) => Ok(()),
+            Err(fault) => self.report(lua, fault, job.kind != JobKind::Error),
+        }
+    }
+
+    /// Logs what a handler raised, and hands it to `tg.on_error` where `handlers` says so.
+    pub fn report(&self, lua: &Lua, fault: Fault, handlers: bool) -> mlua::Result<()> {
+        fault.log(self);
+        self.shared.count_error();
+        if handlers {
+            let error = fault.to_table(lua, self)?;
+            self.run_handlers_of(lua, EventKind::Error, JobKind::Error, error)?;
+        }
+        Ok(())
+    }
+
+    /// Does something with the update that the running handler is about, if it is about one.
+    pub fn with_run<R>(&self, f: impl FnOnce(&mut Run) -> R) -> Option<R> {
+        let current = self.current.get()?;
+        match &mut self.workers.borrow_mut()[current].task {
+            Some(Task::Update(run)) => Some(f(run)),
+            _ => None,
+        }
+    }
+
+    // The scheduler's side
+
+    /// Returns when there may be something to do.
+    pub async fn wake(&self) {
+        let takes =
+            self.phase.get() == Phase::Active && self.task_count_below(self.spec.limits.running + self.waiting());
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = self.inbox.ready(self.number), if takes => {}
+        }
+    }
+
+    /// Resumes what has its answer, then lets a worker run jobs and updates. Returns true when it used its turn up and
+    /// should be called again soon.
+    pub fn work(self: &Rc<Self>, lua: &Lua) -> mlua::Result<bool> {
+        self.turn.set(0);
+        loop {
+            let Some((id, outcome)) = self.done.borrow_mut().pop_front() else { break };
+            let Some(op) = self.ops.borrow_mut().remove(&id) else { continue };
+            if let Some(task) = op.task {
+                task.abort();
+            }
+            let Some(index) = op.worker else { continue };
+            match outcome(lua, self) {
+                Ok(result) => {
+                    self.go_on(index, op.wait);
+                    let args = match result {
+                        Ok(value) => (true, value),
+                        Err(error) => (false, error),
+                    };
+                    self.resume(lua, index, Some(args))?;
+                }
+                Err(error) => {
+                    self.go_on(index, op.wait);
+                    let message = self.describe_internal(&error).into_lua(lua)?;
+                    self.resume(lua, index, Some((false, message)))?;
+                }
+            }
+        }
+        let index = match self.idle.borrow_mut().pop() {
+            Some(index) => index,
+            None => self.new_worker(lua)?,
+        };
+        self.resume(lua, index, None)?;
+        Ok(self.turn.get() >= TURN || !self.jobs.borrow().is_empty() || !self.done.borrow().is_empty())
+    }
+
+    fn describe_internal(&self, error: &mlua::Error) -> String {
+        match error {
+            mlua::Error::MemoryError(_) => format!("not enough memory: the limit is {} bytes", self.spec.limits.memory),
+            other => other.to_string(),
+        }
+    }
+
+    fn new_worker(&self, lua: &Lua) -> mlua::Result<usize> {
+        let thread = lua.create_thread(self.prelude()?.worker.clone())?;
+        let mut workers = self.workers.borrow_mut();
+        let worker = Worker { thread: Some(thread), task: None, wait: None };
+        // The place of one that was stopped is free again.
+        match workers.iter().position(|worker| worker.thread.is_none()) {
+            Some(free) => {
+                workers[free] = worker;
+                Ok(free)
+            }
+            None => {
+                workers.push(worker);
+                Ok(workers.len() - 1)
+            }
+        }
+    }
+
+    fn resume(self: &Rc<Self>, lua: &Lua, index: usize, args: Option<(bool, Value)>) -> mlua::Result<()> {
+        let Some(thread) = self.workers.borrow()[index].thread.clone() else { return Ok(()) };
+        self.current.set(Some(index));
+        self.budget.renew();
+        let result: mlua::Result<(Value, Value)> = match args {
+            Some(args) => thread.resume(args),
+            None => thread.resume(()),
+        };
+        self.current.set(None);
+        let overrun = self.budget.take_overrun(lua, &self.budget);
+        match (result, overrun) {
+            (Ok((Value::LightUserData(mark), _)), None) if mark == idle_mark() => {
+                self.idle.borrow_mut().push(index);
+                Ok(())
+            }
+            (Ok((Value::LightUserData(mark), Value::Integer(op))), None) if mark == wait_mark() => {
+                self.suspend(index, op as u64);
+                Ok(())
+            }
+            (_, Some(place)) => self.abandon(lua, index, Fault::cpu(self, place)),
+            (Err(error), None) => {
+                let fault = Fault::internal(self.describe_internal(&error));
+                self.abandon(lua, index, fault)
+            }
+            (Ok(_), None) => self.abandon(lua, index, Fault::internal("the handler's coroutine was taken from it")),
+        }
+    }
+
+    /// The worker waits for an operation.
+    fn suspend(&self, index: usize, op: u64) {
+        let mut ops = self.ops.borrow_mut();
+        let Some(op_entry) = ops.get_mut(&op) else { return };
+        op_entry.worker = Some(index);
+        let worker = &mut self.workers.borrow_mut()[index];
+        worker.wait = Some(op);
+        match (&mut worker.task, op_entry.wait) {
+            (Some(Task::Update(run)), Wait::Call) => self.inbox.suspend(&mut run.claim),
+            (Some(Task::Update(run)), wait) => {
+                run.released = true;
+                self.inbox.release(&mut run.claim, wait.is_work());
+            }
+            (Some(Task::Job(job)), wait) if !wait.is_work() && job.kind != JobKind::Main => self.inbox.work(false),
+            _ => {}
+        }
+    }
+
+    fn go_on(&self, index: usize, wait: Wait) {
+        let worker = &mut self.workers.borrow_mut()[index];
+        worker.wait = None;
+        match &mut worker.task {
+            Some(Task::Update(run)) => self.inbox.go_on(&mut run.claim),
+            Some(Task::Job(job)) if !wait.is_work() && job.kind != JobKind::Main => self.inbox.work(true),
+            _ => {}
+        }
+    }
+
+    /// Gives a worker up whose coroutine cannot go on, and ends what it did.
+    fn abandon(&self, lua: &Lua, index: usize, fault: Fault) -> mlua::Result<()> {
+        let task = {
+            let worker = &mut self.workers.borrow_mut()[index];
+            worker.thread = None;
+            worker.wait = None;
+            worker.task.take()
+        };
+        match task {
+            Some(Task::Update(run)) => {
+                self.inbox.finish(run.claim, self.number, false);
+                self.report(lua, fault, true)
+            }
+            Some(Task::Job(job)) => self.end_job(lua, &job, Err(fault)),
+            None => {
+                fault.log(self);
+                Ok(())
+            }
+        }
+    }
+
+    // The end
+
+    /// Takes no more, forgets timers and tasks, and closes what waits for a person without running another line of it.
+    pub fn retire(&self) {
+        self.phase.set(Phase::Retiring);
+        self.inbox.give_up(self.number);
+        self.waiters.clear();
+        for (_, timer) in self.timers.borrow_mut().drain() {
+            timer.abort();
+        }
+        self.jobs.borrow_mut().retain(|job| {
+            let keep = job.kind != JobKind::Task;
+            if !keep {
+                self.inbox.work(false);
+            }
+            keep
+        });
+        let mut ops = self.ops.borrow_mut();
+        for worker in self.workers.borrow_mut().iter_mut() {
+            let wait = worker.wait.and_then(|op| ops.get(&op)).map(|op| op.wait);
+            let close = match &worker.task {
+                Some(Task::Job(job)) => job.kind == JobKind::Task || wait == Some(Wait::Ask),
+                Some(Task::Update(_)) => wait == Some(Wait::Ask),
+                None => false,
+            };
+            if !close {
+                continue;
+            }
+            if let Some(op) = worker.wait.take().and_then(|op| ops.remove(&op))
+                && let Some(task) = op.task
+            {
+                task.abort();
+            }
+            worker.thread = None;
+            match worker.task.take() {
+                Some(Task::Update(run)) => drop(self.inbox.finish(run.claim, self.number, false)),
+                Some(Task::Job(_)) if wait.is_none_or(Wait::is_work) => self.inbox.work(false),
+                _ => {}
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// True when no handler runs any more.
+    pub fn is_finished(&self) -> bool {
+        self.jobs.borrow().is_empty() && self.task_count() == 0 && self.done.borrow().is_empty()
+    }
+
+    /// Lets go of all that belongs to the Lua state, and of the lanes that its handlers still hold.
+    pub fn clear(&self) {
+        for worker in self.workers.borrow_mut().drain(..) {
+            let wait = worker.wait.and_then(|op| self.ops.borrow().get(&op).map(|op| op.wait));
+            match worker.task {
+                Some(Task::Update(run)) => drop(self.inbox.finish(run.claim, self.number, false)),
+                Some(Task::Job(job)) if job.kind != JobKind::Main && wait.is_none_or(Wait::is_work) => {
+                    self.inbox.work(false);
+                }
+                _ => {}
+            }
+        }
+        for job in self.jobs.borrow_mut().drain(..) {
+            if job.kind != JobKind::Main {
+                self.inbox.work(false);
+            }
+        }
+        self.idle.borrow_mut().clear();
+        self.ops.borrow_mut().clear();
+        self.done.borrow_mut().clear();
+        self.unload.borrow_mut().clear();
+        self.handlers.clear();
+        self.waiters.clear();
+        self.last_peers.borrow_mut().take();
+    }
+}

@@ -1,0 +1,59 @@
+//! A new Lua state with what a script may have, and nothing else.
+
+use mlua::{Lua, LuaOptions, StdLib, Value};
+
+/// What stays of `os`; `time` and `date` are replaced by the prelude, to follow the host's clock.
+const OS: [&str; 4] = ["time", "date", "clock", "difftime"];
+
+/// Globals of the base library that a script must not have.
+const REMOVED: [&str; 3] = ["dofile", "loadfile", "warn"];
+
+/// Makes a state of at most `memory` bytes, without `io`, `package`, `debug`, and most of `os`.
+pub(super) fn new_state(memory: usize) -> mlua::Result<Lua> {
+    let libs = StdLib::COROUTINE | StdLib::TABLE | StdLib::STRING | StdLib::UTF8 | StdLib::MATH | StdLib::OS;
+    let lua = Lua::new_with(libs, LuaOptions::default())?;
+    lua.set_memory_limit(memory)?;
+    let globals = lua.globals();
+    for name in REMOVED {
+        globals.raw_set(name, Value::Nil)?;
+    }
+    let string: mlua::Table = globals.raw_get("string")?;
+    string.raw_set("dump", Value::Nil)?;
+    let os: mlua::Table = globals.raw_get("os")?;
+    let kept = lua.create_table()?;
+    for name in OS {
+        kept.raw_set(name, os.raw_get::<Value>(name)?)?;
+    }
+    globals.raw_set("os", kept)?;
+    Ok(lua)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_no_way_out() {
+        let lua = new_state(1 << 20).unwrap();
+        let found: String = lua
+            .load(
+                "local names = {'io', 'package', 'dofile', 'loadfile', 'debug', 'warn', 'require'}
+                local found = {}
+                for _, name in ipairs(names) do if _G[name] then found[#found + 1] = name end end
+                for name in pairs(os) do found[#found + 1] = 'os.' .. name end
+                if string.dump then found[#found + 1] = 'string.dump' end
+                table.sort(found)
+                return table.concat(found, ' ')",
+            )
+            .eval()
+            .unwrap();
+        assert_eq!(found, "os.clock os.date os.difftime os.time");
+    }
+
+    #[test]
+    fn memory_has_a_limit_that_the_state_survives() {
+        let lua = new_state(4 << 20).unwrap();
+        assert!(lua.load("return ('x'):rep(1 << 30)").eval::<Value>().is_err());
+        assert_eq!(lua.load("return 1 + 1").eval::<i64>().unwrap(), 2);
+    }
+}

@@ -1,0 +1,344 @@
+//! One version of a script: its thread, and the handle that the host holds on it.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use mlua::Lua;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::LocalSet;
+
+use super::budget::Budget;
+use super::error::LoadError;
+use super::events::EventKind;
+use super::handlers::CommandInfo;
+use super::inbox::Inbox;
+use super::natives;
+use super::runtime::{Job, JobKind, Phase, Runtime};
+use super::sandbox;
+use super::spec::{Env, ScriptSpec};
+use super::state::State;
+use crate::client::Client;
+use crate::net::Clock;
+
+/// Enough for the deepest recursion that Lua allows, through Rust and back.
+const STACK: usize = 8 << 20;
+
+/// Why a version goes live; the argument of `tg.on_start`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Start,
+    Reload,
+}
+
+impl Reason {
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Start => "start",
+            Reason::Reload => "reload",
+        }
+    }
+}
+
+/// What a version does and has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Handlers and tasks that run or wait.
+    pub running: usize,
+    /// Bytes of the Lua state.
+    pub memory: usize,
+    pub handlers: usize,
+    /// Handlers that were called.
+    pub calls: u64,
+    /// Errors that they raised.
+    pub errors: u64,
+}
+
+/// The numbers that the host reads while the script's thread writes them.
+#[derive(Default)]
+pub(super) struct Shared {
+    calls: AtomicU64,
+    errors: AtomicU64,
+    running: AtomicUsize,
+    memory: AtomicUsize,
+    handlers: AtomicUsize,
+}
+
+impl Shared {
+    pub fn count_call(&self) {
+        // Only the script's thread writes: no read-modify-write is needed.
+        self.calls.store(self.calls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    pub fn count_error(&self) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn note(&self, lua: &Lua, runtime: &Runtime) {
+        self.running.store(runtime.task_count(), Ordering::Relaxed);
+        self.memory.store(lua.used_memory(), Ordering::Relaxed);
+        self.handlers.store(runtime.handlers.count(), Ordering::Relaxed);
+    }
+}
+
+/// A script that is loaded. Dropping it retires it.
+pub struct Version {
+    number: u64,
+    required: Vec<(PathBuf, u64)>,
+    commands: Vec<CommandInfo>,
+    shared: Arc<Shared>,
+    inbox: Arc<Inbox>,
+    control: mpsc::UnboundedSender<Control>,
+    stopped: watch::Receiver<()>,
+}
+
+enum Control {
+    Activate(Reason),
+    State(oneshot::Sender<Result<State, LoadError>>),
+    Retire,
+}
+
+/// What a successful load found.
+struct Loaded {
+    required: Vec<(PathBuf, u64)>,
+    commands: Vec<CommandInfo>,
+}
+
+/// Runs a script's top level in a new state on a new thread. Nothing is delivered to it before [`Version::activate`].
+pub async fn load(
+    spec: Arc<ScriptSpec>,
+    env: Env,
+    inbox: Arc<Inbox>,
+    carried: Option<State>,
+) -> Result<Version, LoadError> {
+    let number = inbox.next_version();
+    let shared = Arc::<Shared>::default();
+    let (report, reported) = oneshot::channel();
+    let (control, commands) = mpsc::unbounded_channel();
+    let (alive, stopped) = watch::channel(());
+    let failed = |message: String| LoadError {
+        script: spec.name.clone(),
+        file: spec.name.clone(),
+        message,
+        ..Default::default()
+    };
+    let run = {
+        let (spec, inbox, shared) = (spec.clone(), inbox.clone(), shared.clone());
+        move || {
+            // Held to the end: its drop tells that the thread is done.
+            let _alive = alive;
+            thread_main(Runtime::new(spec, env, inbox, number, shared), carried, report, commands);
+        }
+    };
+    std::thread::Builder::new()
+        .name(format!("script {}", spec.name))
+        .stack_size(STACK)
+        .spawn(run)
+        .map_err(|error| failed(format!("no thread for the script: {error}")))?;
+    let loaded = reported.await.map_err(|_| failed("the script's thread ended while it was loading".into()))??;
+    Ok(Version { number, required: loaded.required, commands: loaded.commands, shared, inbox, control, stopped })
+}
+
+impl Version {
+    /// Counts the versions of a script from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The files it required, with a hash of what they held (`DefaultHasher` over the bytes).
+    pub fn required(&self) -> &[(PathBuf, u64)] {
+        &self.required
+    }
+
+    /// The handlers that it has registered, by now.
+    pub fn handlers(&self) -> usize {
+        self.shared.handlers.load(Ordering::Relaxed)
+    }
+
+    /// The commands that its top level registered.
+    pub fn commands(&self) -> &[CommandInfo] {
+        &self.commands
+    }
+
+    /// Lets it take the updates of its inbox, and runs `tg.on_start`.
+    pub fn activate(&self, reason: Reason) {
+        self.inbox.set_active(self.number);
+        let _ = self.control.send(Control::Activate(reason));
+    }
+
+    /// `script.state` by value; the error names what cannot be carried over.
+    pub async fn state(&self) -> Result<State, LoadError> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.control.send(Control::State(answer));
+        // A thread that is gone has nothing to carry.
+        answered.await.unwrap_or_else(|_| Ok(State::default()))
+    }
+
+    /// Takes no more updates; running handlers finish, `ask`s close, and then the thread and its state go away.
+    pub fn retire(self) {}
+
+    /// Retires it and waits for its end.
+    pub async fn stop(self) {
+        let mut stopped = self.stopped.clone();
+        drop(self);
+        let _ = stopped.changed().await;
+    }
+
+    /// Waits for the end of a version that was retired.
+    pub async fn stopped(&self) {
+        let _ = self.stopped.clone().changed().await;
+    }
+
+    pub fn stats(&self) -> Stats {
+        Stats {
+            running: self.shared.running.load(Ordering::Relaxed),
+            memory: self.shared.memory.load(Ordering::Relaxed),
+            handlers: self.handlers(),
+            calls: self.shared.calls.load(Ordering::Relaxed),
+            errors: self.shared.errors.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        self.inbox.give_up(self.number);
+        let _ = self.control.send(Control::Retire);
+    }
+}
+
+fn thread_main(
+    runtime: Rc<Runtime>,
+    carried: Option<State>,
+    report: oneshot::Sender<Result<Loaded, LoadError>>,
+    control: mpsc::UnboundedReceiver<Control>,
+) {
+    let tokio = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(tokio) => tokio,
+        Err(error) => {
+            let failed = LoadError::new(runtime.name(), &format!("no runtime: {error}"), &runtime.files);
+            let _ = report.send(Err(failed));
+            return;
+        }
+    };
+    let local = LocalSet::new();
+    local.block_on(&tokio, async {
+        let lua = match start(&runtime, carried.as_ref()) {
+            Ok(lua) => lua,
+            Err(error) => {
+                let _ = report.send(Err(error));
+                return;
+            }
+        };
+        let loaded = Loaded { required: runtime.files.required(), commands: runtime.handlers.commands() };
+        runtime.shared.note(&lua, &runtime);
+        if report.send(Ok(loaded)).is_ok() {
+            runtime.phase.set(Phase::Ready);
+            if let Err(error) = drive(&runtime, &lua, control).await {
+                tracing::error!(script = runtime.name(), "the script's scheduler failed: {error}");
+            }
+        }
+        runtime.clear();
+    });
+}
+
+/// Makes the state and runs the top level.
+fn start(runtime: &Rc<Runtime>, carried: Option<&State>) -> Result<Lua, LoadError> {
+    let failed = |raised: &str| LoadError::new(runtime.name(), raised, &runtime.files);
+    let internal = |error: mlua::Error| failed(&error.to_string());
+    let lua = sandbox::new_state(runtime.spec.limits.memory).map_err(internal)?;
+    natives::install(&lua, runtime).map_err(internal)?;
+    if let (Some(carried), Some(state)) = (carried, runtime.state.get()) {
+        carried.put_into(&lua, state).map_err(internal)?;
+    }
+    Budget::install(&runtime.budget, &lua).map_err(internal)?;
+    let main = runtime.files.load_main(&lua).map_err(|raised| failed(&raised))?;
+    runtime.push_job(Job { kind: JobKind::Main, function: main, args: (mlua::Value::Nil, mlua::Value::Nil) });
+    runtime.work(&lua).map_err(internal)?;
+    let result = runtime.main_result.borrow_mut().take();
+    match result {
+        Some(Ok(())) => Ok(lua),
+        Some(Err(fault)) => Err(failed(&fault.message)),
+        None => Err(failed("the top level waits for something; that belongs into tg.on_start")),
+    }
+}
+
+async fn drive(runtime: &Rc<Runtime>, lua: &Lua, mut control: mpsc::UnboundedReceiver<Control>) -> mlua::Result<()> {
+    let mut unloading = false;
+    loop {
+        while let Ok(message) = control.try_recv() {
+            obey(runtime, lua, message)?;
+        }
+        let again = runtime.work(lua)?;
+        runtime.shared.note(lua, runtime);
+        if runtime.phase.get() == Phase::Retiring && runtime.is_finished() {
+            if unloading {
+                return Ok(());
+            }
+            // The last thing a version does.
+            unloading = true;
+            for function in runtime.unload.borrow_mut().drain(..) {
+                runtime.push_job(Job { kind: JobKind::Unload, function, args: (mlua::Value::Nil, mlua::Value::Nil) });
+            }
+            continue;
+        }
+        if again {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        tokio::select! {
+            message = control.recv(), if runtime.phase.get() != Phase::Retiring => match message {
+                Some(message) => obey(runtime, lua, message)?,
+                None => runtime.retire(),
+            },
+            () = runtime.wake() => {}
+        }
+    }
+}
+
+fn obey(runtime: &Rc<Runtime>, lua: &Lua, message: Control) -> mlua::Result<()> {
+    match message {
+        Control::Activate(reason) => {
+            runtime.phase.set(Phase::Active);
+            runtime.run_handlers_of(lua, EventKind::Start, JobKind::Start, reason.name())
+        }
+        Control::State(answer) => {
+            let state = match runtime.state.get() {
+                Some(table) => State::take_from(table),
+                None => Ok(State::default()),
+            };
+            let state = state.map_err(|error| LoadError::new(runtime.name(), &error.to_string(), &runtime.files));
+            let _ = answer.send(state);
+            Ok(())
+        }
+        Control::Retire => {
+            if runtime.phase.get() != Phase::Retiring {
+                runtime.retire();
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Something that `moongram check` has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// As messages name it: `hello.lua`.
+    pub file: String,
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+/// Loads a script without a connection and says what is wrong with it.
+pub async fn check(spec: Arc<ScriptSpec>) -> Vec<Diagnostic> {
+    let client = Client::detached();
+    let inbox = Inbox::new(client.subscribe(&spec.name));
+    match load(spec, Env::new(client, Clock::real()), inbox, None).await {
+        Ok(version) => {
+            version.stop().await;
+            Vec::new()
+        }
+        Err(error) => vec![Diagnostic { file: error.file, line: error.line, message: error.message }],
+    }
+}
