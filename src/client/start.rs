@@ -60,7 +60,10 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
     let mut migrations = 0;
     let (caller, incoming, user) = loop {
         let (caller, incoming) = connect(&config, &session, &clock, dc).await?;
-        let answer = caller.call(introduction.clone()).await;
+        let Ok(answer) = clock.timeout(config.connect_timeout, caller.call(introduction.clone())).await else {
+            let reason = "it does not answer".to_owned();
+            return Err(StartError::Unreachable { dc, address: address(&config, &session, dc)?, reason });
+        };
         note_dcs(&config, &session, &answer.map_err(|error| explain(error, &session, &caller))?);
         if account.is_some() {
             let me = get_me(&caller).await.map_err(|error| explain(error, &session, &caller))?;

@@ -80,7 +80,6 @@ impl Server {
     }
 }
 
-/// What the server answers to each call.
 type Script = Box<dyn FnMut(&[u8]) -> Answer + Send>;
 
 struct Task {
@@ -200,4 +199,14 @@ async fn read(socket: &mut Option<Socket>) -> bool {
 /// Waits for what must come soon.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(10), future).await.expect("it takes too long")
+}
+
+/// Lets so much real time pass, in which sockets do what they do.
+pub(crate) async fn moment(millis: u64) {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+}
+
+/// A clock that only a test moves, set to now: message ids are time, and the server's clock is real.
+pub(crate) fn stepped_clock() -> Clock {
+    Clock::stepped(Clock::real().now().unix)
 }

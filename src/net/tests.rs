@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::testing::{Answer, Server, soon};
+use super::testing::{Answer, Server, moment, soon, stepped_clock};
 use super::*;
 
 fn body(text: &'static [u8; 8]) -> Bytes {
@@ -117,7 +117,7 @@ async fn a_silent_server_is_noticed_and_left() {
         if asked == 2 { Answer::FallSilent } else { echo(query) }
     })
     .await;
-    let clock = Clock::stepped(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
+    let clock = stepped_clock();
     let (connection, _updates) = Connection::open(server.options(), clock.clone());
     soon(connection.call(body(b"question"))).await.unwrap();
     let waiting = tokio::spawn({
@@ -127,7 +127,7 @@ async fn a_silent_server_is_noticed_and_left() {
     let mut status = connection.status();
     let seconds = async {
         for second in 0.. {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            moment(2).await;
             if status.borrow_and_update().connections == 2 {
                 return second;
             }

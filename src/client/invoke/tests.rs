@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::net::testing::{Answer, Server, soon};
+use crate::net::testing::{Answer, Server, moment, soon, stepped_clock};
 use crate::tl::Object;
 
 #[test]
@@ -72,7 +72,7 @@ async fn check(name: &str, answers: Vec<Answer>) -> (Result<Bytes, CallError>, V
         }
     })
     .await;
-    let clock = Clock::stepped(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap());
+    let clock = stepped_clock();
     let (connection, _updates) = Connection::open(server.options(), clock.clone());
     // The session begins with something that can be lost without harm.
     soon(connection.call(Bytes::from_static(b"a ping.."))).await.unwrap();
@@ -84,7 +84,7 @@ async fn check(name: &str, answers: Vec<Answer>) -> (Result<Bytes, CallError>, V
         loop {
             tokio::select! {
                 result = &mut call => return result,
-                () = tokio::time::sleep(Duration::from_millis(20)) => clock.advance(Duration::from_millis(500)),
+                () = moment(20) => clock.advance(Duration::from_millis(500)),
             }
         }
     })

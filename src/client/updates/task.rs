@@ -18,6 +18,8 @@ use crate::tl::{Reader, enums, functions, types};
 const SAVE_INTERVAL: Duration = Duration::from_millis(250);
 /// Before a difference that failed is asked for again.
 const RETRY: Duration = Duration::from_secs(1);
+/// Between two warnings that updates are let go.
+const LOSS_INTERVAL: Duration = Duration::from_secs(10);
 /// Updates taken in one go before anything else has its turn.
 const BATCH: usize = 256;
 /// How many updates of a channel are asked for at once. <https://core.telegram.org/api/updates#recovering-gaps>
@@ -38,8 +40,11 @@ struct Stream {
     core: Arc<Core>,
     requests: JoinSet<Answer>,
     introduction: Bytes,
+    connections: u64,
     sessions: u64,
     updates_lost: u64,
+    /// When it was last said that updates were let go.
+    loss_told: Option<Duration>,
     key: Option<Arc<net::Key>>,
     dc: i32,
 }
@@ -62,8 +67,10 @@ pub(in crate::client) async fn run(
         core: core.clone(),
         requests: JoinSet::new(),
         introduction,
+        connections: seen.connections,
         sessions: seen.sessions,
         updates_lost: seen.updates_lost,
+        loss_told: None,
         key: None,
         dc,
     };
@@ -74,11 +81,15 @@ pub(in crate::client) async fn run(
             break;
         }
         let now = core.clock.now().mono;
-        stream.fetch(now);
-        let (has_room, mut wake, unsaved) = {
+        let has_room = !core.updates().is_full();
+        if has_room {
+            stream.fetch(now);
+        }
+        let (deadline, unsaved) = {
             let updates = core.updates();
-            (!updates.is_full(), updates.deadline(), updates.is_unsaved())
+            (updates.deadline(), updates.is_unsaved())
         };
+        let mut wake = if has_room { deadline } else { Duration::MAX };
         if unsaved {
             if next_save <= now {
                 core.save();
@@ -148,11 +159,19 @@ impl Stream {
             self.core.updates().fetch_difference(now);
         }
         self.sessions = status.sessions;
+        if status.connections > self.connections {
+            // What the server sent into the old connection's void shows as a gap only when the next update comes.
+            self.core.updates().fetch_difference(now);
+        }
+        self.connections = status.connections;
         if status.updates_lost > self.updates_lost {
-            tracing::warn!(
-                "{} updates were let go because scripts did not keep up; fetching the difference",
-                status.updates_lost - self.updates_lost
-            );
+            if self.loss_told.is_none_or(|told| now >= told + LOSS_INTERVAL) {
+                self.loss_told = Some(now);
+                tracing::warn!(
+                    "scripts do not keep up: {} updates so far were let go, and will be fetched with the difference",
+                    status.updates_lost
+                );
+            }
             self.core.updates().fetch_difference(now);
         }
         self.updates_lost = status.updates_lost;
