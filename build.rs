@@ -2,6 +2,8 @@
 
 #[path = "src/tl/hash.rs"]
 mod hash;
+#[path = "tl/generate/names.rs"]
+mod names;
 #[path = "src/tl/parse.rs"]
 #[allow(dead_code)]
 mod parse;
@@ -33,7 +35,7 @@ fn generate() -> Result<(), String> {
 
     let lines: Vec<&parse::Line> = api.iter().chain(&mtproto).collect();
     let schema = tables::Schema::new(&lines)?;
-    let mut tables = schema.tables(layer);
+    let mut tables = schema.tables(layer, &named);
     tables.push_str(&tables::methods(&lines, &read("tl/methods.tsv")?, &read("tl/errors.tsv")?)?);
     let types = types::types(&schema, &named)?;
 

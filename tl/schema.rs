@@ -30,6 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let layer = parse::layer(&api).ok_or("api.tl has no `// LAYER N` line")?;
     let api = parse::schema(&api)?;
     let mtproto = parse::schema(&read(grammers, "mtproto.tl")?)?;
+    for line in api.iter().chain(&mtproto).filter(|line| line.id != line.computed_id()) {
+        eprintln!("{}: the id is not the CRC32 of its line, {:08x}", line.name, line.computed_id());
+    }
     let methods: Value = serde_json::from_str(&read(mtcute, "api-schema.json")?)?;
     let errors: Value = serde_json::from_str(&read(mtcute, "raw-errors.json")?)?;
 
@@ -46,6 +49,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 const MTPROTO_HEADER: &str = "\
 // Not here, because src/tl/envelope.rs reads them by hand: rpc_result, msg_container, message, msg_copy, gzip_packed.
 ";
+
+/// Where the source's code is not the documentation's: <https://core.telegram.org/api/errors>.
+const CORRECTED: &[(&str, i64)] = &[("FILE_MIGRATE_%d", 303)];
 
 /// What the JSON files say, by name.
 struct Facts {
@@ -90,6 +96,8 @@ impl Facts {
     fn code(&mut self, error: &Value) -> Result<String, Box<dyn Error>> {
         let name = error["name"].as_str().ok_or("an error without a name")?;
         let code = error["code"].as_i64().ok_or("an error without a code")?;
+        let corrected = CORRECTED.iter().find(|(corrected, _)| *corrected == name);
+        let code = corrected.map_or(code, |(_, code)| *code);
         self.codes.entry(name.to_owned()).or_insert(code);
         Ok(name.to_owned())
     }
@@ -139,9 +147,9 @@ fn permission(method: &str) -> &'static str {
         Some(start) => method.starts_with(start),
         None => method == *pattern,
     };
-    if NEVER.iter().any(|pattern| fits(pattern)) {
+    if NEVER.iter().any(fits) {
         "never"
-    } else if GRANT.iter().any(|pattern| fits(pattern)) {
+    } else if GRANT.iter().any(fits) {
         "grant"
     } else {
         "default"
@@ -189,7 +197,10 @@ const GRANT: &[&str] = &[
     "wallet.*",
     // Bots and their tokens.
     "bots.createBot",
+    "bots.editAccessSettings",
     "bots.exportBotToken",
+    // The owner's phone sends text messages for Telegram.
+    "smsjobs.*",
     // Signing in elsewhere as the account.
     "messages.acceptUrlAuth",
     // What cannot be undone: a chat, its owner, its history, all contacts.
@@ -203,6 +214,7 @@ const GRANT: &[&str] = &[
     "messages.deleteHistory",
     "messages.deletePhoneCallHistory",
     "messages.deleteSavedHistory",
+    "messages.deleteTopicHistory",
     "messages.editChatCreator",
     "messages.migrateChat",
 ];

@@ -19,6 +19,11 @@ pub trait Tl<'a>: Sized {
     const FIXED: bool = false;
 
     fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError>;
+    /// Passes over a value and checks it as `get` does.
+    #[inline]
+    fn pass(r: &mut Reader<'a>) -> Result<(), DecodeError> {
+        Self::get(r).map(drop)
+    }
     fn put(&self, out: &mut Vec<u8>);
 }
 

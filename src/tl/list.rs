@@ -4,7 +4,6 @@ use super::VECTOR;
 use super::borrowed::Tl;
 use super::raw::Raw;
 use super::reader::{DecodeError, Reader};
-use super::schema::TYPES;
 use std::fmt::{self, Debug};
 
 /// A vector: as it was read, each item checked, or as Rust has it, to be written.
@@ -53,7 +52,7 @@ impl<'a, T: Tl<'a> + Copy> List<'a, T> {
         }
         let start = r.rest();
         for _ in 0..count {
-            T::get(r)?;
+            T::pass(r)?;
         }
         Ok(List::Encoded { count, bytes: r.since(start) })
     }
@@ -75,13 +74,12 @@ impl<'a, T: Tl<'a> + Copy> List<'a, T> {
 impl<'a> List<'a, Raw<'a>> {
     /// Reads a vector of values of the type with that index, which Rust has no type for.
     pub(super) fn read_raw(r: &mut Reader<'a>, ty: u16) -> Result<Self, DecodeError> {
-        r.expect(VECTOR)?;
-        let count = r.count(TYPES[usize::from(ty)].min_size.into())?;
-        let start = r.rest();
-        for _ in 0..count {
-            r.skip_boxed(ty)?;
-        }
-        Ok(List::Encoded { count, bytes: r.since(start) })
+        let mut inside = r.clone();
+        r.skip_vector(ty)?;
+        inside.expect(VECTOR)?;
+        let count = inside.count(0)?;
+        let bytes = inside.rest();
+        Ok(List::Encoded { count, bytes: r.since(bytes) })
     }
 }
 

@@ -11,6 +11,8 @@
 //!
 //! The language: <https://core.telegram.org/mtproto/TL>, its bytes: <https://core.telegram.org/mtproto/serialize>.
 
+#[cfg(test)]
+mod arbitrary;
 mod borrowed;
 mod decode;
 mod encode;
@@ -24,6 +26,8 @@ mod nearest;
 mod object;
 #[cfg(test)]
 mod parse;
+#[cfg(test)]
+mod proofs;
 mod raw;
 mod reader;
 mod schema;

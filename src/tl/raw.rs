@@ -6,7 +6,7 @@ use super::object::Object;
 use super::reader::{DecodeError, Reader};
 use super::schema::{Definition, by_id};
 
-/// The bytes of one boxed value, or of a function with its fields. They are well-formed but for the UTF-8 of strings.
+/// The bytes of one boxed value, or of a function with its fields, all of it checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw<'a>(&'a [u8]);
 

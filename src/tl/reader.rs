@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     /// `string`: as `bytes`, and UTF-8.
     #[inline]
     pub fn string(&mut self) -> Result<&'a str, DecodeError> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| DecodeError::Utf8)
+        utf8(self.bytes()?)
     }
 
     /// A vector's count, which must fit: each item takes at least `min_size` bytes.
@@ -170,6 +170,26 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Most strings are ASCII; of the others, those shorter than a block of the vectorised check are filled up to one with zeros,
+/// which are characters of their own.
+#[inline]
+fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    let mut block = [0; 64];
+    let valid = bytes.is_ascii()
+        || match block.get_mut(..bytes.len()) {
+            Some(start) => {
+                start.copy_from_slice(bytes);
+                simdutf8::basic::from_utf8(&block).is_ok()
+            }
+            None => simdutf8::basic::from_utf8(bytes).is_ok(),
+        };
+    match valid {
+        // SAFETY: ASCII is UTF-8, and the rest has been checked: a block of `bytes` and zeros is UTF-8 only if `bytes` are.
+        true => Ok(unsafe { std::str::from_utf8_unchecked(bytes) }),
+        false => Err(DecodeError::Utf8),
+    }
+}
+
 #[cold]
 fn unexpected(id: u32, wanted: u32) -> DecodeError {
     let expected = match wanted {
@@ -177,4 +197,26 @@ fn unexpected(id: u32, wanted: u32) -> DecodeError {
         wanted => super::by_id(wanted).map_or("value of that type", |definition| definition.name),
     };
     DecodeError::UnknownConstructor { id, expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_checked_as_std_checks_them() {
+        let whole = "aж🦊\u{7ff}\u{ffff}é".repeat(12);
+        for start in 0..20 {
+            for end in start..whole.len() {
+                for damage in [None, Some(0xff), Some(0xc0), Some(0xed)] {
+                    let mut bytes = whole.as_bytes()[start..end].to_vec();
+                    let middle = bytes.len() / 2;
+                    if let (Some(damage), Some(byte)) = (damage, bytes.get_mut(middle)) {
+                        *byte = damage;
+                    }
+                    assert_eq!(utf8(&bytes).ok(), std::str::from_utf8(&bytes).ok());
+                }
+            }
+        }
+    }
 }

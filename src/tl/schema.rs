@@ -2,6 +2,7 @@
 
 use super::hash;
 use super::methods::{Callers, ErrorInfo, Method, Scripts};
+use super::reader::{DecodeError, Reader};
 use std::fmt::{self, Display};
 
 /// A constructor or a function.
@@ -21,8 +22,14 @@ pub struct Definition {
     pub(super) min_size: u16,
     /// A bit for each parameter that is a `true` flag.
     pub(super) trues: [u64; 2],
-    pub(super) steps: &'static [Step],
+    /// The skipper's programme: see `skip.rs`.
+    pub(super) steps: &'static [u8],
+    /// The same compiled, where Rust has a type for it.
+    pub(super) skip: Option<Skip>,
 }
+
+/// Passes over the fields of one definition.
+pub(super) type Skip = fn(&mut Reader) -> Result<(), DecodeError>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -88,37 +95,6 @@ pub struct BoxedType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BareType(pub(super) u16);
 
-/// One step of the skipper's programme for a definition.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
-    /// `ALWAYS`, or 32 times the number of the flags field plus the bit that must be set.
-    pub when: u8,
-    pub op: Op,
-    pub argument: u16,
-}
-
-pub(super) const ALWAYS: u8 = 255;
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Op {
-    /// A flags field; the argument says which.
-    Flags,
-    /// As many bytes as the argument says.
-    Fixed,
-    Bytes,
-    Bool,
-    /// A value of the type with that index.
-    Boxed,
-    Generic,
-    /// A vector of items of that many bytes.
-    VectorFixed,
-    VectorBytes,
-    /// A vector of values of the type with that index.
-    VectorBoxed,
-    /// Whatever the parameter with that index says.
-    Typed,
-}
-
 include!(concat!(env!("OUT_DIR"), "/tl_tables.rs"));
 
 /// All definitions, the API's before MTProto's.
@@ -131,12 +107,18 @@ pub fn definitions() -> &'static [Definition] {
 pub fn by_id(id: u32) -> Option<&'static Definition> {
     let mut slot = hash::id_slot(id);
     loop {
-        let definition = DEFINITIONS.get(usize::from(BY_ID[slot]))?;
+        let definition = DEFINITIONS.get(entry(BY_ID, slot))?;
         if definition.id == id {
             return Some(definition);
         }
         slot = (slot + 1) % hash::SLOTS;
     }
+}
+
+/// The index in a slot of one of the two tables; one that is past all definitions where the slot is empty.
+#[inline]
+fn entry(table: &[u8; 2 * hash::SLOTS], slot: usize) -> usize {
+    u16::from_le_bytes([table[2 * slot], table[2 * slot + 1]]).into()
 }
 
 /// The constructor of that name: `peerUser`.
@@ -152,7 +134,7 @@ pub fn function(name: &str) -> Option<&'static Definition> {
 fn by_name(name: &str, kind: Kind) -> Option<&'static Definition> {
     let mut slot = hash::name_slot(name);
     loop {
-        let definition = DEFINITIONS.get(usize::from(BY_NAME[slot]))?;
+        let definition = DEFINITIONS.get(entry(BY_NAME, slot))?;
         if definition.name == name && definition.kind == kind {
             return Some(definition);
         }
@@ -311,6 +293,7 @@ mod tests {
 
     #[test]
     fn the_files_are_in_normal_form() {
+        assert_eq!(parse::layer(API), Some(LAYER));
         for text in [API, MTPROTO] {
             let lines = parse::schema(text).expect("the schema parses");
             assert!(text.ends_with(&parse::print(&lines)));

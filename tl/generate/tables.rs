@@ -2,6 +2,7 @@
 //! known of methods and errors.
 
 use crate::hash;
+use crate::names::camel;
 use crate::parse::{Line, Param, TypeExpr};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -122,7 +123,8 @@ impl<'a> Schema<'a> {
         line.params.iter().filter(|param| param.flag.is_none()).map(|param| self.min_size(&self.param(param))).sum()
     }
 
-    pub fn tables(&self, layer: i32) -> String {
+    /// The text of the tables. `named` are the definitions with a borrowed type, which passes over them by compiled code.
+    pub fn tables(&self, layer: i32, named: &[usize]) -> String {
         let mut text =
             format!("/// The layer of the API that `tl/api.tl` describes.\npub const LAYER: i32 = {layer};\n");
         let _ = writeln!(text, "pub(super) static TYPES: [BoxedType; {}] = [", self.types.len());
@@ -134,8 +136,8 @@ impl<'a> Schema<'a> {
             );
         }
         let _ = writeln!(text, "];\npub(super) static DEFINITIONS: [Definition; {}] = [", self.lines.len());
-        for line in self.lines {
-            self.definition(line, &mut text);
+        for (index, line) in self.lines.iter().enumerate() {
+            self.definition(line, named.contains(&index), &mut text);
         }
         text.push_str("];\n");
         self.slots("BY_ID", |line| hash::id_slot(line.id), &mut text);
@@ -143,9 +145,14 @@ impl<'a> Schema<'a> {
         text
     }
 
-    fn definition(&self, line: &Line, text: &mut String) {
+    fn definition(&self, line: &Line, named: bool, text: &mut String) {
         let kind = if line.function { "Function" } else { "Constructor" };
         let result = self.type_text(&self.ty(&line.result).expect("checked in new"));
+        let module = if line.function { "functions" } else { "types" };
+        let skip = match named {
+            true => format!("Some(super::{module}::{}::skip)", camel(&line.name)),
+            false => "None".to_owned(),
+        };
         let (type_index, min_size) = (self.type_index(line), self.min_body(line));
         let ty = if line.function { u16::MAX.into() } else { type_index };
         let mut trues = [0u64; 2];
@@ -167,7 +174,7 @@ impl<'a> Schema<'a> {
         let _ = writeln!(
             text,
             "Definition {{ id: {:#x}, name: {:?}, kind: Kind::{kind}, params: &[{params}], result: {result}, type_index: {ty}, \
-             min_size: {min_size}, trues: {trues:?}, steps: &[{}] }},",
+             min_size: {min_size}, trues: {trues:?}, steps: b\"{}\", skip: {skip} }},",
             line.id,
             line.name,
             self.steps(line),
@@ -197,13 +204,15 @@ impl<'a> Schema<'a> {
                     slots += 1;
                     ("Flags", slots - 1)
                 }
-                Type::String | Type::Bytes => ("Bytes", 0),
+                Type::String => ("String", 0),
+                Type::Bytes => ("Bytes", 0),
                 Type::Bool => ("Bool", 0),
                 Type::Boxed(ty) => ("Boxed", *ty),
                 Type::Generic => ("Generic", 0),
                 Type::Vector { bare: false, item } => match (&**item, fixed_size(item)) {
                     (Type::Boxed(ty), _) => ("VectorBoxed", *ty),
-                    (Type::String | Type::Bytes, _) => ("VectorBytes", 0),
+                    (Type::String, _) => ("VectorString", 0),
+                    (Type::Bytes, _) => ("VectorBytes", 0),
                     (_, Some(size)) => ("VectorFixed", size),
                     _ => ("Typed", index),
                 },
@@ -219,7 +228,8 @@ impl<'a> Schema<'a> {
             steps.push((when, op, argument));
         }
         steps.iter().fold(String::new(), |mut text, (when, op, argument)| {
-            let _ = write!(text, "Step {{ when: {when}, op: Op::{op}, argument: {argument} }},");
+            let op = OPS.iter().position(|name| name == op).expect("every op is listed");
+            let _ = write!(text, "\\x{when:02x}\\x{op:02x}\\x{:02x}\\x{:02x}", argument & 0xff, argument >> 8);
             text
         })
     }
@@ -233,9 +243,29 @@ impl<'a> Schema<'a> {
             }
             slots[at] = index as u16;
         }
-        let _ = writeln!(text, "pub(super) static {name}: [u16; hash::SLOTS] = {slots:?};");
+        let slots = slots.iter().fold(String::new(), |mut slots, index| {
+            let _ = write!(slots, "\\x{:02x}\\x{:02x}", index & 0xff, index >> 8);
+            slots
+        });
+        let _ = writeln!(text, "pub(super) static {name}: &[u8; 2 * hash::SLOTS] = b\"{slots}\";");
     }
 }
+
+/// What `Op` in `src/tl/skip.rs` calls the steps, in its order.
+const OPS: &[&str] = &[
+    "Flags",
+    "Fixed",
+    "String",
+    "Bytes",
+    "Bool",
+    "Boxed",
+    "Generic",
+    "VectorFixed",
+    "VectorString",
+    "VectorBytes",
+    "VectorBoxed",
+    "Typed",
+];
 
 /// Bytes of a value whose size never varies.
 pub fn fixed_size(ty: &Type) -> Option<usize> {

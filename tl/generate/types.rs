@@ -1,5 +1,6 @@
 //! The borrowed types: a struct for each named definition, an enum for each type that has one.
 
+use crate::names::{camel, field_name, variant_names};
 use crate::parse::{Line, Param};
 use crate::tables::{Schema, Type, fixed_size};
 use std::collections::{HashMap, HashSet};
@@ -34,6 +35,15 @@ pub fn types(schema: &Schema, named: &[usize]) -> Result<String, String> {
             generator.enumeration(ty, &mut enums);
         }
     }
+    let mut arms = String::new();
+    for index in named {
+        let line = schema.lines[*index];
+        let structure = format!("{}::{}", if line.function { "functions" } else { "types" }, camel(&line.name));
+        let _ = writeln!(
+            arms,
+            "{structure}::ID => Raw::new(bytes).and_then(|raw| raw.parse::<{structure}>()).map(|read| read.write(&mut out)),"
+        );
+    }
     let [types, functions] = modules;
     let module = |name: &str, doc: &str, body: &str| {
         format!(
@@ -42,7 +52,13 @@ pub fn types(schema: &Schema, named: &[usize]) -> Result<String, String> {
     };
     Ok(module("types", "Constructors that Rust names, borrowed from the bytes they were read from.", &types)
         + &module("enums", "Types with at least one named constructor.", &enums)
-        + &module("functions", "Functions that Rust names.", &functions))
+        + &module("functions", "Functions that Rust names.", &functions)
+        + &format!(
+            "/// Reads a boxed value by its borrowed type, if it has one, and writes it again.\n#[cfg(test)]\n\
+             pub fn rewrite(bytes: &[u8]) -> Option<Result<Vec<u8>, crate::tl::DecodeError>> {{\nuse crate::tl::Raw;\n\
+             let mut out = Vec::new();\nlet read = match u32::from_le_bytes(*bytes.first_chunk()?) {{\n{arms}_ => return None,\n}};\n\
+             Some(read.map(|()| out))\n}}\n"
+        ))
 }
 
 struct Generator<'a> {
@@ -229,15 +245,19 @@ impl<'a> Generator<'a> {
              /// Reads it bare, after the id.\n#[inline]\npub fn read(r: &mut Reader{implied}) -> Result<Self, DecodeError> {{\n{}\
              Ok({name} {{ {built} }})\n}}\n\
              /// Writes it boxed, with its id.\n#[inline]\npub fn write(&self, out: &mut Vec<u8>) {{\n{}}}\n\
-             {write_bare}}}",
+             {write_bare}\
+             /// Passes over it, bare, and checks it as `read` does.\n#[inline]\n\
+             pub(crate) fn skip(r: &mut Reader) -> Result<(), DecodeError> {{\n{}Ok(())\n}}\n}}",
             line.id,
             self.reader(line, &fields),
             self.writer(line, &fields, true),
+            self.skipper(line, &fields),
         );
         let _ = writeln!(
             text,
             "impl<'a> Tl<'a> for {name}{lifetime} {{\nconst MIN_SIZE: usize = {};\n#[inline]\n\
              fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {{\nr.expect(Self::ID)?;\nSelf::read(r)\n}}\n#[inline]\n\
+             fn pass(r: &mut Reader<'a>) -> Result<(), DecodeError> {{\nr.expect(Self::ID)?;\nSelf::skip(r)\n}}\n#[inline]\n\
              fn put(&self, out: &mut Vec<u8>) {{\nself.write(out)\n}}\n}}",
             4 + self.schema.min_body(line),
         );
@@ -281,6 +301,57 @@ impl<'a> Generator<'a> {
             at += 1;
         }
         text
+    }
+
+    /// Statements that pass over each field. Fields of a fixed size in a row that are there or not together are one step.
+    fn skipper(&self, line: &Line, fields: &[(&Param, Type, String)]) -> String {
+        let mut text = String::new();
+        let valued: Vec<&(&Param, Type, String)> = fields.iter().filter(|(_, ty, _)| *ty != Type::True).collect();
+        let mut at = 0;
+        while let Some((first, ty, _)) = valued.get(at) {
+            let together =
+                |(param, ty, _): &&&(&Param, Type, String)| param.flag == first.flag && fixed_size(ty).is_some();
+            let run = valued[at..].iter().take_while(together).count();
+            let mut step = String::new();
+            if run > 0 {
+                let size: usize = valued[at..at + run].iter().filter_map(|(_, ty, _)| fixed_size(ty)).sum();
+                let mut offset = 0;
+                let _ = write!(step, "let b = r.array::<{size}>()?;");
+                for (param, ty, _) in &valued[at..at + run] {
+                    if *ty == Type::Flags {
+                        let _ = write!(step, "let v_{} = u32_at(b, {offset});", param.name);
+                    }
+                    offset += fixed_size(ty).unwrap_or_default();
+                }
+            } else {
+                step = self.skip(line, ty);
+            }
+            let _ = match &first.flag {
+                Some((flags, bit)) => writeln!(text, "if v_{flags} & {:#x} != 0 {{ {step} }}", 1u32 << bit),
+                None => writeln!(text, "{step}"),
+            };
+            at += run.max(1);
+        }
+        text
+    }
+
+    /// The statement that passes over a field.
+    fn skip(&self, line: &Line, ty: &Type) -> String {
+        let rust = self.rust_type(line, ty);
+        match ty {
+            Type::Boxed(ty) if rust == "Raw<'a>" => format!("r.skip_boxed({ty})?;"),
+            Type::Boxed(ty) => format!("crate::tl::enums::{}::skip(r)?;", camel(&self.schema.types[*ty].0)),
+            Type::Generic => "r.skip_function()?;".to_owned(),
+            Type::Vector { bare: false, item } => match **item {
+                Type::Boxed(ty) if rust.contains("Raw<'a>") => format!("r.skip_vector({ty})?;"),
+                _ => format!(
+                    "r.pass_items::<{}>()?;",
+                    self.rust_type(line, item).replace("<'a>", "<'_>").replace("&'a", "&")
+                ),
+            },
+            Type::Vector { bare: true, .. } => format!("<{}>::read_bare(r)?;", rust.replace("'a", "'_")),
+            _ => format!("<{} as Tl>::pass(r)?;", rust.replace("&'a", "&")),
+        }
     }
 
     fn writer(&self, line: &Line, fields: &[(&Param, Type, String)], boxed: bool) -> String {
@@ -360,7 +431,8 @@ impl<'a> Generator<'a> {
         let (type_name, constructors) = &self.schema.types[ty];
         let name = camel(type_name);
         let (lifetime, implied) = if self.borrowing.contains(&ty) { ("<'a>", "<'a>") } else { ("", "<'_>") };
-        let (mut variants, mut reads, mut writes) = (String::new(), String::new(), String::new());
+        let (mut variants, mut reads, mut writes, mut skips) =
+            (String::new(), String::new(), String::new(), String::new());
         let lines: Vec<&Line> = self.lines_of(ty).collect();
         for (line, variant) in lines.iter().zip(variant_names(type_name, &lines)) {
             let structure = format!("crate::tl::types::{}", camel(&line.name));
@@ -368,6 +440,7 @@ impl<'a> Generator<'a> {
             let _ = writeln!(variants, "{variant}({structure}{borrows}),");
             let _ = writeln!(reads, "{structure}::ID => Ok(Self::{variant}({structure}::read(r)?)),");
             let _ = writeln!(writes, "Self::{variant}(value) => value.write(out),");
+            let _ = writeln!(skips, "{structure}::ID => {structure}::skip(r),");
         }
         let (start, other) = if lines.len() < constructors.len() {
             variants.push_str("/// A constructor that Rust has no type for.\nOther(Raw<'a>),\n");
@@ -383,9 +456,13 @@ impl<'a> Generator<'a> {
             "/// `{type_name}`\n#[derive(Clone, Copy, Debug, PartialEq)]\npub enum {name}{lifetime} {{\n{variants}}}\n\
              impl{lifetime} {name}{lifetime} {{\n/// Reads it boxed, with its id.\n#[inline]\n\
              pub fn read(r: &mut Reader{implied}) -> Result<Self, DecodeError> {{\n{start}match r.id()? {{\n{reads}{other}\n}}\n}}\n\
-             /// Writes it boxed, with its id.\n#[inline]\npub fn write(&self, out: &mut Vec<u8>) {{\nmatch self {{\n{writes}}}\n}}\n}}\n\
+             /// Writes it boxed, with its id.\n#[inline]\npub fn write(&self, out: &mut Vec<u8>) {{\nmatch self {{\n{writes}}}\n}}\n\
+             /// Passes over it, boxed, and checks it as `read` does.\n#[inline]\n\
+             pub(crate) fn skip(r: &mut Reader) -> Result<(), DecodeError> {{\nmatch r.id()? {{\n{skips}\
+             id => r.skip_after_id(id, {ty}),\n}}\n}}\n}}\n\
              impl<'a> Tl<'a> for {name}{lifetime} {{\nconst MIN_SIZE: usize = {min};\n#[inline]\n\
              fn get(r: &mut Reader<'a>) -> Result<Self, DecodeError> {{\nSelf::read(r)\n}}\n#[inline]\n\
+             fn pass(r: &mut Reader<'a>) -> Result<(), DecodeError> {{\nSelf::skip(r)\n}}\n#[inline]\n\
              fn put(&self, out: &mut Vec<u8>) {{\nself.write(out)\n}}\n}}"
         );
     }
@@ -428,49 +505,4 @@ fn part(ty: &Type) -> &'static str {
         Type::Double => "f64_at",
         _ => "bytes_at",
     }
-}
-
-/// `messages.affectedMessages` to `MessagesAffectedMessages`, `req_pq_multi` to `ReqPqMulti`.
-fn camel(name: &str) -> String {
-    let mut text = String::new();
-    for word in name.split(['.', '_']) {
-        let mut letters = word.chars();
-        text.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        text.push_str(letters.as_str());
-    }
-    text
-}
-
-/// A TL field as Rust spells it: `self` is `is_self`, other keywords are raw.
-fn field_name(name: &str) -> String {
-    match name {
-        "self" => "is_self".to_owned(),
-        "type" | "final" | "loop" | "private" | "static" => format!("r#{name}"),
-        _ => name.to_owned(),
-    }
-}
-
-/// What the constructors of a type are called within its enum: `peerUser` of `Peer` is `User`.
-fn variant_names(type_name: &str, lines: &[&Line]) -> Vec<String> {
-    let prefix = camel(type_name);
-    let whole: Vec<String> =
-        lines.iter().map(|line| camel(line.name.rsplit('.').next().unwrap_or(&line.name))).collect();
-    let prefix = match type_name.rsplit_once('.') {
-        Some((_, last)) => camel(last),
-        None => prefix,
-    };
-    let short: Vec<String> = whole
-        .iter()
-        .map(|name| match name.get(..prefix.len()) {
-            Some(start) if start.eq_ignore_ascii_case(&prefix) => {
-                let rest = &name[prefix.len()..];
-                let usable =
-                    rest.starts_with(|first: char| first.is_ascii_uppercase()) && rest != "Self" && rest != "Other";
-                if usable { rest.to_owned() } else { name.clone() }
-            }
-            _ => name.clone(),
-        })
-        .collect();
-    let unique: HashSet<&String> = short.iter().collect();
-    if unique.len() == short.len() { short } else { whole }
 }
