@@ -80,7 +80,8 @@ pub fn check_public(value: &[u8], prime: &[u8]) -> Result<(), DhError> {
     Ok(())
 }
 
-/// `base ^ exponent mod modulus`, in 256 bytes.
+/// `base ^ exponent mod modulus`, in 256 bytes. Not constant in time: each exponent is used twice and then forgotten, so
+/// there is nothing to measure again and again.
 ///
 /// # Panics
 /// If `modulus` is zero or has more than 2048 bits: [`check_group`] comes first.

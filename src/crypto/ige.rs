@@ -59,7 +59,7 @@ fn run(iv: &[u8; 32], data: &mut [u8], swapped: bool, cipher: impl Fn(&mut [u8; 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::hex::{array, bytes};
+    use crate::crypto::hex::{array, bytes, sample};
     use crate::crypto::{Random, SeededRandom};
 
     /// What the fast path must agree with.
@@ -89,8 +89,19 @@ mod tests {
     }
 
     #[test]
-    fn the_four_nist_blocks_come_out_as_ige_chains_them() {
-        // NIST SP 800-38A, F.1.5 (ECB): with the iv chosen so that every chain value is known, IGE of a block is ECB.
+    fn the_answer_of_the_published_exchange_is_the_encrypted_answer() {
+        const EXCHANGE: &str = "auth_key_exchange.txt";
+        check(
+            &sample(EXCHANGE, "tmp_aes_key"),
+            &sample(EXCHANGE, "tmp_aes_iv"),
+            &sample(EXCHANGE, "answer_with_hash"),
+            &sample(EXCHANGE, "encrypted_answer"),
+        );
+    }
+
+    #[test]
+    fn one_block_of_the_nist_modes_document_comes_out_too() {
+        // SP 800-38A, F.1.5: with an iv of zeros the first block of IGE is that of ECB.
         check(
             "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
             &"00".repeat(32),

@@ -234,6 +234,24 @@ mod tests {
     }
 
     #[test]
+    fn another_implementation_reads_our_packets_and_we_read_its() {
+        let theirs = grammers_crypto::AuthKey::from_bytes(*key().as_bytes());
+        for body in [0, 4, 100, 1000] {
+            let sent = plaintext(body as u32, body);
+            let mut ours = packet(Direction::ToClient, &sent);
+            let got = grammers_crypto::decrypt_data_v2(&mut ours, &theirs).expect("our packet");
+            assert_eq!(got[..sent.len()], sent);
+
+            let mut buffer = grammers_crypto::DequeBuffer::with_capacity(2000, PACKET_HEADER);
+            buffer.extend(&sent);
+            grammers_crypto::encrypt_data_v2(&mut buffer, &theirs);
+            let mut packet = buffer[..].to_vec();
+            let got = decrypt_message(&key(), Direction::ToServer, &mut packet).expect("their packet");
+            assert_eq!(got[..sent.len()], sent);
+        }
+    }
+
+    #[test]
     fn padding_differs_from_packet_to_packet() {
         let mut random = SeededRandom::new(1);
         let mut packet = || {

@@ -240,22 +240,58 @@ mod imp {
 
     #[target_feature(enable = "aes,sse4.1")]
     fn decrypt(key: &[u8; 32], iv: &[u8; 32], data: &mut [u8]) {
-        let keys = expand_inverse(key);
         let (blocks, _) = data.as_chunks_mut::<16>();
-        let Some(first) = blocks.first() else { return };
-        let around = _mm_xor_si128(keys[0], keys[14]);
-        let mut current = load(first);
-        let mut before = load_half::<0>(iv);
-        let mut state = _mm_xor_si128(_mm_xor_si128(current, load_half::<1>(iv)), keys[0]);
-        for i in 0..blocks.len() {
-            let next = blocks.get(i + 1).map_or(_mm_setzero_si128(), load);
-            let folded = _mm_xor_si128(_mm_xor_si128(before, next), around);
-            for round in &keys[1..14] {
-                state = _mm_aesdec_si128(state, *round);
+        let mut chain = Chain::new(key, iv, blocks);
+        for at in 0..blocks.len() {
+            chain.rounds::<1, 14>();
+            chain.end(blocks, at);
+        }
+    }
+
+    /// An IGE decryption on its way through the blocks of a message.
+    struct Chain {
+        keys: [__m128i; 15],
+        around: __m128i,
+        before: __m128i,
+        current: __m128i,
+        state: __m128i,
+    }
+
+    impl Chain {
+        #[inline]
+        #[target_feature(enable = "aes,sse4.1")]
+        fn new(key: &[u8; 32], iv: &[u8; 32], blocks: &[[u8; 16]]) -> Chain {
+            let keys = expand_inverse(key);
+            let current = blocks.first().map_or(_mm_setzero_si128(), load);
+            Chain {
+                keys,
+                around: _mm_xor_si128(keys[0], keys[14]),
+                before: load_half::<0>(iv),
+                current,
+                state: _mm_xor_si128(_mm_xor_si128(current, load_half::<1>(iv)), keys[0]),
             }
-            state = _mm_aesdeclast_si128(state, folded);
-            store(&mut blocks[i], _mm_xor_si128(state, _mm_xor_si128(next, keys[0])));
-            (before, current) = (current, next);
+        }
+
+        /// Some of the first 13 rounds of the current block: key `FROM` up to, without it, key `TO`.
+        #[inline]
+        #[target_feature(enable = "aes,sse4.1")]
+        fn rounds<const FROM: usize, const TO: usize>(&mut self) {
+            for round in &self.keys[FROM..TO] {
+                self.state = _mm_aesdec_si128(self.state, *round);
+            }
+        }
+
+        /// The last round of the block at `at`: writes its plaintext, returns it, and begins the next block.
+        #[inline]
+        #[target_feature(enable = "aes,sse4.1")]
+        fn end(&mut self, blocks: &mut [[u8; 16]], at: usize) -> __m128i {
+            let next = blocks.get(at + 1).map_or(_mm_setzero_si128(), load);
+            let folded = _mm_xor_si128(_mm_xor_si128(self.before, next), self.around);
+            self.state = _mm_aesdeclast_si128(self.state, folded);
+            let plain = _mm_xor_si128(self.state, _mm_xor_si128(next, self.keys[0]));
+            store(&mut blocks[at], plain);
+            (self.before, self.current) = (self.current, next);
+            plain
         }
     }
 
@@ -449,68 +485,21 @@ mod imp {
         (left.finish(), right.finish())
     }
 
-    /// An IGE decryption on its way through the blocks of a message.
-    struct Chain {
-        keys: [__m128i; 15],
-        around: __m128i,
-        before: __m128i,
-        current: __m128i,
-        state: __m128i,
-    }
-
-    impl Chain {
-        /// The input of the last round, from the 13 rounds before it, for those who do them on their own.
-        #[inline]
-        #[target_feature(enable = "aes,sse2")]
-        fn end(&mut self, block: &mut [u8; 16], next: __m128i) -> __m128i {
-            let folded = _mm_xor_si128(_mm_xor_si128(self.before, next), self.around);
-            self.state = _mm_aesdeclast_si128(self.state, folded);
-            let plain = _mm_xor_si128(self.state, _mm_xor_si128(next, self.keys[0]));
-            store(block, plain);
-            (self.before, self.current) = (self.current, next);
-            plain
-        }
-
-        #[inline]
-        #[target_feature(enable = "aes,sse2")]
-        fn rounds<const FROM: usize, const TO: usize>(&mut self) {
-            for round in &self.keys[FROM..TO] {
-                self.state = _mm_aesdec_si128(self.state, *round);
-            }
-        }
-
-        #[inline]
-        #[target_feature(enable = "aes,sse2")]
-        fn block(&mut self, block: &mut [u8; 16], next: __m128i) -> __m128i {
-            self.rounds::<1, 14>();
-            self.end(block, next)
-        }
-    }
-
     #[target_feature(enable = "aes,sha,sse2,ssse3,sse4.1")]
     fn decrypt_sha256(key: &[u8; 32], iv: &[u8; 32], data: &mut [u8], prefix: &[u8; 32]) -> [u8; 32] {
         let length = 32 + data.len();
-        let keys = expand_inverse(key);
         let (blocks, _) = data.as_chunks_mut::<16>();
-        let current = blocks.first().map_or(_mm_setzero_si128(), load);
-        let mut chain = Chain {
-            keys,
-            around: _mm_xor_si128(keys[0], keys[14]),
-            before: load_half::<0>(iv),
-            current,
-            state: _mm_xor_si128(_mm_xor_si128(current, load_half::<1>(iv)), keys[0]),
-        };
+        let mut chain = Chain::new(key, iv, blocks);
         let mut sha = Sha::new();
         let mut w =
             [words(load_half::<0>(prefix)), words(load_half::<1>(prefix)), _mm_setzero_si128(), _mm_setzero_si128()];
         let mut filled = 2;
         let mut at = 0;
-        let next_of = |blocks: &[[u8; 16]], at: usize| blocks.get(at + 1).map_or(_mm_setzero_si128(), load);
 
         // Up to the first whole block of the hash.
         while filled < 4 && at < blocks.len() {
-            let next = next_of(blocks, at);
-            w[filled] = words(chain.block(&mut blocks[at], next));
+            chain.rounds::<1, 14>();
+            w[filled] = words(chain.end(blocks, at));
             filled += 1;
             at += 1;
         }
@@ -528,8 +517,7 @@ mod imp {
                         2 => chain.rounds::<8, 11>(),
                         _ => {
                             chain.rounds::<11, 14>();
-                            let next = next_of(blocks, at);
-                            fresh[$i / 4] = words(chain.end(&mut blocks[at], next));
+                            fresh[$i / 4] = words(chain.end(blocks, at));
                             at += 1;
                         }
                     }
@@ -543,8 +531,8 @@ mod imp {
             compress(&mut sha, w);
             filled = 0;
             while at < blocks.len() {
-                let next = next_of(blocks, at);
-                w[filled] = words(chain.block(&mut blocks[at], next));
+                chain.rounds::<1, 14>();
+                w[filled] = words(chain.end(blocks, at));
                 filled += 1;
                 at += 1;
             }

@@ -33,7 +33,7 @@ pub struct ServerExchange {
 enum Step {
     ReqPq,
     ReqDhParams(Asked),
-    SetClientDhParams(Half),
+    SetClientDhParams(Box<Half>),
 }
 
 /// `pq` has been sent.
@@ -102,7 +102,7 @@ impl ServerExchange {
             }
             (Step::ReqDhParams(asked), functions::ReqDHParams::ID) => {
                 let message = functions::ReqDHParams::read(&mut reader)?;
-                Step::SetClientDhParams(self.on_req_dh_params(asked, message, now, random)?)
+                Step::SetClientDhParams(Box::new(self.on_req_dh_params(asked, message, now, random)?))
             }
             (Step::SetClientDhParams(half), functions::SetClientDHParams::ID) => {
                 let message = functions::SetClientDHParams::read(&mut reader)?;
@@ -191,7 +191,7 @@ impl ServerExchange {
     /// <https://core.telegram.org/mtproto/auth_key#9-server-responds-in-one-of-three-ways>
     fn on_set_client_dh_params(
         &mut self,
-        mut half: Half,
+        mut half: Box<Half>,
         message: functions::SetClientDHParams<'_>,
         now: Time,
     ) -> Result<Step, ExchangeError> {
