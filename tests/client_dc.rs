@@ -117,6 +117,31 @@ async fn a_bot_signs_in_hears_a_message_and_answers() {
 }
 
 #[tokio::test]
+async fn a_user_signs_in_with_the_code_and_hears_what_his_other_devices_write() {
+    let scene = Scene::new().await;
+    let phone = scene.dc.phone(scene.alice).unwrap();
+    let code = scene.dc.code();
+    let sign_in = SignIn::User { phone, code: Arc::new(move || code.clone()), name: "Alice".into() };
+    let config = Config { sign_in, ..scene.config("alice.db") };
+    let client = within(Client::start(config, Clock::real())).await.unwrap();
+    assert_eq!((client.me().id, client.me().is_bot), (scene.alice, false));
+    let queue = client.subscribe("script");
+    client.begin_updates();
+    caught_up(&client).await;
+    let bot = within(client.resolve("@echo_bot")).await.unwrap();
+    let moongram::client::InputPeer::User { id, access_hash } = client.peers().input_peer(bot.id()).unwrap() else {
+        panic!("a bot is a user")
+    };
+    let peer = Object::new("inputPeerUser").with("user_id", id).with("access_hash", access_hash);
+    let own = Object::new("messages.sendMessage").with("peer", peer).with("message", "own").with("random_id", 1);
+    within(client.invoke(call(&own))).await.unwrap();
+    scene.write("from another device");
+    assert_eq!(texts(&take(&queue, 1).await), ["from another device"]);
+    assert_eq!(queue.queued(), 0);
+    assert!(!client.position().behind);
+}
+
+#[tokio::test]
 async fn a_second_start_uses_the_key_it_has_and_signs_in_to_nothing() {
     let scene = Scene::new().await;
     let client = scene.start().await;
@@ -299,4 +324,27 @@ async fn a_dc_that_forgot_the_key_ends_the_start_with_advice() {
     let error = within(Client::start(config, Clock::real())).await.err().unwrap();
     assert!(matches!(&error, StartError::SignedOut { .. } | StartError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("auth key"), "{error}");
+}
+
+#[tokio::test]
+async fn a_script_that_does_not_keep_up_gets_everything_in_the_end() {
+    const COUNT: usize = 20_000;
+    let scene = Scene::new().await;
+    let client = scene.start().await;
+    let queue = client.subscribe("slow");
+    client.begin_updates();
+    caught_up(&client).await;
+    for i in 0..COUNT {
+        scene.write(&i.to_string());
+        if i % 100 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // Replies come whatever is full.
+    within(client.invoke(send_message(scene.alice, "busy", 1))).await.unwrap();
+    assert!(queue.queued() < moongram::client::MAX_QUEUED + 1_000, "{}", queue.queued());
+    for i in 0..COUNT {
+        assert_eq!(texts(&take(&queue, 1).await), [i.to_string()]);
+    }
+    assert_eq!(client.connections(), 1);
 }

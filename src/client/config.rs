@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,9 @@ use crate::mtproto::Transport;
 pub enum SignIn {
     /// As a bot, with the token that BotFather gave.
     Bot { token: String },
+    /// As a user, with the code that Telegram sends. `code` is called on a thread that may block, once it was sent; `name` is the
+    /// first name of an account that is created on the way, as test DCs allow.
+    User { phone: String, code: Arc<dyn Fn() -> String + Send + Sync>, name: String },
     /// With what the session holds; a session that holds no account is an error.
     Stored,
 }

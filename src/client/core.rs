@@ -24,6 +24,8 @@ pub(super) struct Core {
     in_flight: AtomicUsize,
     /// Told when a call's result moved the state.
     pub moved: Notify,
+    /// Why the client ended by itself.
+    pub ended: watch::Sender<Option<String>>,
     /// True once the stream of updates is wanted.
     pub begun: watch::Sender<bool>,
 }
@@ -47,6 +49,7 @@ impl Core {
             caller: Mutex::new(caller),
             in_flight: AtomicUsize::new(0),
             moved: Notify::new(),
+            ended: watch::Sender::new(None),
             begun: watch::Sender::new(false),
         }
     }
@@ -91,6 +94,13 @@ impl Core {
         if let Some((state, channels)) = saved {
             self.session.save_state(state, channels);
         }
+    }
+
+    /// The account can no longer be used: says so, and closes.
+    pub fn end(&self, reason: String) {
+        tracing::error!("the client has ended: {reason}");
+        self.close();
+        self.ended.send_replace(Some(reason));
     }
 
     /// No further call is made, and every subscription ends.

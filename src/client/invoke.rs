@@ -138,39 +138,4 @@ fn no_updates() -> Bytes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_only_reads_or_has_a_random_id_may_be_repeated() {
-        fn check(method: &str, expected: bool) {
-            assert_eq!(is_repeatable(tl::function(method).unwrap()), expected, "{method}");
-        }
-        check("messages.sendMessage", true);
-        check("messages.forwardMessages", true);
-        check("messages.sendMultiMedia", true);
-        check("messages.getHistory", true);
-        check("help.getConfig", true);
-        check("contacts.resolveUsername", true);
-        check("updates.getDifference", true);
-        check("messages.getBotCallbackAnswer", false);
-        check("messages.editMessage", false);
-        check("messages.deleteMessages", false);
-        check("channels.createChannel", false);
-    }
-
-    #[test]
-    fn no_updates_are_updates() {
-        let object = tl::decode_object(&no_updates()).unwrap();
-        assert_eq!(object.name(), "updates");
-    }
-
-    #[test]
-    fn errors_are_told_apart() {
-        let error = |code, message| RpcError::new(code, message, "help.getConfig");
-        assert_eq!(flood_wait(&error(420, "FLOOD_WAIT_31")), Some(31));
-        assert_eq!(flood_wait(&error(400, "PEER_FLOOD")), None);
-        assert!(is_transient(&error(500, "RPC_CALL_FAIL")) && is_transient(&error(-503, "Timeout")));
-        assert!(!is_transient(&error(500, "RANDOM_ID_DUPLICATE")) && !is_transient(&error(400, "PEER_ID_INVALID")));
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ mod ids;
 mod invoke;
 mod peers;
 mod resolve;
+mod sign_in;
 mod start;
 mod subscription;
 mod telegram;
@@ -172,6 +173,15 @@ impl Client {
     /// True while the DC can be spoken to.
     pub fn is_connected(&self) -> bool {
         self.shared.core.status().connected
+    }
+
+    /// Returns, with the reason, once the client has ended by itself: its key was revoked, its session closed elsewhere.
+    pub async fn ended(&self) -> String {
+        let mut ended = self.shared.core.ended.subscribe();
+        match ended.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => String::new(),
+        }
     }
 
     /// Saves the state, closes every subscription, and fails every later call of every clone. The session is free again when the

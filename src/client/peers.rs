@@ -8,10 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::storage::{PeerRow, Session};
-use crate::tl::{Raw, types};
+use crate::tl::{DecodeError, Raw, Reader, types};
 
 use cache::{Cache, Entry};
-pub(super) use seen::{chat_id, user_id};
+pub(super) use seen::peer as peer_of;
 
 /// A user, basic group or channel, by its bare id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -212,26 +212,38 @@ pub(super) struct Noting<'a> {
 }
 
 impl Noting<'_> {
-    /// A boxed `User` or `Chat`. One that is the same as before costs a look into a map.
+    /// Passes over a boxed `User` or `Chat`. One that is the same as before costs a look into a map and a comparison.
     #[inline]
-    pub fn seen(&mut self, raw: Raw<'_>) {
-        let Some(id) = seen::id(raw) else { return };
-        let fingerprint = self.cache.fingerprint(raw.bytes());
-        if self.cache.is_unchanged(id, fingerprint) {
-            return;
+    pub fn pass(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        let id = seen::peer(reader.rest()).map(Peer::id);
+        if let Some(id) = id
+            && let Some(length) = self.cache.unchanged(id, reader.rest())
+        {
+            reader.take(length)?;
+            return Ok(());
         }
-        self.seen_anew(id, raw, fingerprint);
+        let raw = reader.raw()?;
+        if let Some(id) = id {
+            self.seen_anew(id, raw);
+        }
+        Ok(())
+    }
+
+    /// A boxed `User` or `Chat`; anything else is ignored.
+    pub fn seen(&mut self, raw: Raw<'_>) {
+        // It was passed over before, so it will be again.
+        let _ = self.pass(&mut Reader::new(raw.bytes()));
     }
 
     #[cold]
-    fn seen_anew(&mut self, id: i64, raw: Raw<'_>, fingerprint: u64) {
+    fn seen_anew(&mut self, id: i64, raw: Raw<'_>) {
         let Some(row) = seen::row(id, raw) else { return };
         if self.cache.get(id).is_none()
             && let Some(stored) = self.peers.session.peer(id)
         {
             self.cache.insert(id, Entry::from_row(stored));
         }
-        let entry = Entry::new(&row, fingerprint);
+        let entry = Entry::new(&row);
         match self.cache.get_mut(id) {
             Some(older) => {
                 // Status and photo change all the time: they are worth memory, but not the disk.

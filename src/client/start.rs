@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::core::Core;
 use super::invoke::Caller;
+use super::sign_in::sign_in;
 use super::telegram;
 use super::updates::{Updates, task};
 use super::{CallError, Client, Config, Dc, Me, Peers, SessionAt, SignIn};
@@ -43,6 +44,9 @@ pub enum StartError {
     BadToken(String),
     #[error("Telegram does not accept api_id and api_hash ({0}): get yours from https://my.telegram.org")]
     BadApiId(String),
+    /// The phone's code was wrong or too late, or the account has a password.
+    #[error("cannot sign in with this phone number ({0}): {1}")]
+    BadCode(String, &'static str),
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -56,7 +60,10 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
     let mut migrations = 0;
     let (caller, incoming, user) = loop {
         let (caller, incoming) = connect(&config, &session, &clock, dc).await?;
-        let answer = caller.call(introduction.clone()).await;
+        let Ok(answer) = clock.timeout(config.connect_timeout, caller.call(introduction.clone())).await else {
+            let reason = "it does not answer".to_owned();
+            return Err(StartError::Unreachable { dc, address: address(&config, &session, dc)?, reason });
+        };
         note_dcs(&config, &session, &answer.map_err(|error| explain(error, &session, &caller))?);
         if account.is_some() {
             let me = get_me(&caller).await.map_err(|error| explain(error, &session, &caller))?;
@@ -228,29 +235,6 @@ fn note_dcs(config: &Config, session: &Session, answer: &[u8]) {
     session.set_dcs(dcs);
 }
 
-/// <https://core.telegram.org/method/auth.importBotAuthorization>
-async fn sign_in(config: &Config, caller: &Caller) -> Result<Bytes, CallError> {
-    let SignIn::Bot { token } = &config.sign_in else {
-        return Err(CallError::Invalid("there is no bot token to sign in with".into()));
-    };
-    let mut body = Vec::new();
-    functions::AuthImportBotAuthorization {
-        flags: 0,
-        api_id: config.api_id,
-        api_hash: &config.api_hash,
-        bot_auth_token: token,
-    }
-    .write(&mut body);
-    let answer = caller.call(body.into()).await?;
-    let malformed = |reason: String| CallError::Malformed { method: "auth.importBotAuthorization".into(), reason };
-    let mut reader = Reader::new(&answer);
-    reader.expect(types::AuthAuthorization::ID).map_err(|error| malformed(error.to_string()))?;
-    let authorization = types::AuthAuthorization::read(&mut reader).map_err(|error| malformed(error.to_string()))?;
-    let mut user = Vec::new();
-    authorization.user.write(&mut user);
-    Ok(user.into())
-}
-
 async fn get_me(caller: &Caller) -> Result<Bytes, CallError> {
     let mut body = Vec::new();
     let id = [enums::InputUser::InputUserSelf(types::InputUserSelf {})];
@@ -296,6 +280,12 @@ fn explain(error: CallError, session: &Session, caller: &Caller) -> StartError {
         },
         CallError::Rpc(error) if error.is("ACCESS_TOKEN_*") => StartError::BadToken(error.name),
         CallError::Rpc(error) if error.is("API_ID_*") => StartError::BadApiId(error.name),
+        CallError::Rpc(error) if error.is("PHONE_CODE_*") || error.is("PHONE_NUMBER_*") => {
+            StartError::BadCode(error.name, "check the number, and ask for a new code")
+        }
+        CallError::Rpc(error) if error.is("SESSION_PASSWORD_NEEDED") => {
+            StartError::BadCode(error.name, "accounts with a two-step verification password are not supported yet")
+        }
         CallError::Rpc(error) if error.is("AUTH_KEY_DUPLICATED") => {
             signed_out(error.name, "two programs used it at once and Telegram closed it; sign in anew, once for each")
         }

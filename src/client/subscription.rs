@@ -129,8 +129,10 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the update whether there is room or not: the client asks [`Queue::is_full`] before it takes the next container
-    /// from the network or asks for the next slice of a difference, so a queue overshoots by one of these at most.
+    /// Takes the update whether there is room or not. The client asks [`Queue::is_full`] before it takes the next container from
+    /// the network or the next slice of a difference, so a queue overshoots by one of these, and by what the results of calls
+    /// under way bring. While any queue is full the network's own queue fills, lets go what does not fit, and the difference
+    /// brings that once there is room.
     pub fn push(&self, update: Arc<Update>) {
         let mut waiting = self.lock();
         let was_empty = waiting.updates.is_empty();

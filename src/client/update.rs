@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::peers::{chat_id, user_id};
+use super::Peer;
+use super::peers::peer_of;
 use crate::tl::{Raw, Reader, VECTOR};
 
 /// The box that counts an update, and so the order that it stands in.
@@ -61,10 +62,6 @@ impl Span {
         Span { start: start as u32, end: end as u32 }
     }
 
-    pub fn is_empty(self) -> bool {
-        self.start == self.end
-    }
-
     pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -93,12 +90,12 @@ impl Update {
 
     /// The user with this id, if the container brought it.
     pub fn user(&self, id: i64) -> Option<Raw<'_>> {
-        items(self.users()).find(|user| user_id(*user) == Some(id))
+        items(self.users()).find(|user| peer_of(user.bytes()) == Some(Peer::User(id)))
     }
 
     /// The group or channel with this bare id, if the container brought it.
     pub fn chat(&self, id: i64) -> Option<Raw<'_>> {
-        items(self.chats()).find(|chat| chat_id(*chat).is_some_and(|peer| peer.bare_id() == id))
+        items(self.chats()).find(|chat| peer_of(chat.bytes()).is_some_and(|peer| peer.bare_id() == id))
     }
 }
 

@@ -108,11 +108,15 @@ impl Connection {
     /// Sends a query; returns its answer, however many sockets that takes. Dropping the future gives up the answer.
     pub async fn call(&self, body: Bytes) -> Result<Bytes, CallFailure> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.calls.send(Call { body, reply }).await;
-        match (sent, answer.await) {
-            (Ok(()), Ok(result)) => result,
-            _ => Err(CallFailure::Closed(self.status.borrow().fatal.clone())),
+        // An error here gives the sender of the reply back, so it must not be waited for.
+        if self.calls.send(Call { body, reply }).await.is_err() {
+            return Err(self.closed());
         }
+        answer.await.unwrap_or_else(|_| Err(self.closed()))
+    }
+
+    fn closed(&self) -> CallFailure {
+        CallFailure::Closed(self.status.borrow().fatal.clone())
     }
 
     /// How it fares; the receiver tells of changes.

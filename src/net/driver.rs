@@ -304,9 +304,11 @@ impl Driver {
                     }
                 }
                 Event::Update(message) => {
-                    if !self.updates.send(message) {
-                        self.status.send_modify(|status| status.updates_lost += 1);
-                    }
+                    let kept = self.updates.send(message);
+                    self.status.send_if_modified(|status| {
+                        status.updates_lost += u64::from(!kept);
+                        !kept
+                    });
                 }
                 Event::SessionRenewed { .. } => self.status.send_modify(|status| status.sessions += 1),
                 Event::SaltChanged(salt) => self.status.send_modify(|status| {

@@ -5,6 +5,10 @@ mod clock;
 mod connection;
 mod driver;
 mod exchange;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod updates;
 
 pub use clock::{Clock, Elapsed};

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::client::ids::{IdHash, IdMap};
+use crate::client::ids::IdMap;
 use crate::storage::PeerRow;
+use crate::tl::Raw;
 
 /// Half of what is kept in memory; the session has the rest.
 const GENERATION: usize = 32_768;
@@ -13,33 +14,36 @@ const GENERATION: usize = 32_768;
 pub(super) struct Cache {
     young: IdMap<Entry>,
     old: IdMap<Entry>,
-    hash: IdHash,
 }
 
 pub(super) struct Entry {
-    /// Of the bytes that it was last seen as.
-    fingerprint: u64,
+    /// Its boxed bytes as last seen, well-formed.
+    last: Bytes,
     pub access_hash: Option<i64>,
     pub name: Box<str>,
     pub username: Option<Box<str>>,
     phone: Option<Box<str>>,
+    /// The same, or those before if the last were a min constructor's.
     pub raw: Option<Bytes>,
 }
 
 impl Entry {
-    pub fn new(row: &PeerRow, fingerprint: u64) -> Entry {
+    pub fn new(row: &PeerRow) -> Entry {
+        let raw = row.raw.as_deref().map(Bytes::copy_from_slice);
         Entry {
-            fingerprint,
+            last: raw.clone().unwrap_or_default(),
             access_hash: row.access_hash,
             name: row.name.as_str().into(),
             username: row.username.as_deref().map(Into::into),
             phone: row.phone.as_deref().map(Into::into),
-            raw: row.raw.as_deref().map(Bytes::copy_from_slice),
+            raw,
         }
     }
 
-    pub fn from_row(row: PeerRow) -> Entry {
-        Entry { raw: row.raw.clone().map(Bytes::from), ..Entry::new(&PeerRow { raw: None, ..row }, 0) }
+    /// What the file has may be of another layer, or damaged: then it is no use but for the rest.
+    pub fn from_row(mut row: PeerRow) -> Entry {
+        row.raw = row.raw.filter(|raw| Raw::new(raw).is_ok());
+        Entry::new(&row)
     }
 
     /// Takes over what a newer sight says; true if that is worth writing down.
@@ -49,7 +53,7 @@ impl Entry {
             || (self.raw.is_none() && newer.raw.is_some())
             || (!partial && (newer.username != self.username || newer.phone != self.phone))
             || (partial && newer.username.is_some() && newer.username != self.username);
-        self.fingerprint = newer.fingerprint;
+        self.last = newer.last;
         self.access_hash = newer.access_hash.or(self.access_hash);
         self.name = newer.name;
         if partial {
@@ -65,17 +69,15 @@ impl Entry {
 }
 
 impl Cache {
-    pub fn fingerprint(&self, bytes: &[u8]) -> u64 {
-        self.hash.fingerprint(bytes)
-    }
-
-    /// True if that is what it was last seen as.
+    /// How many bytes the peer takes at the front of these, if they begin with it as it was last seen. What bytes mean does not
+    /// depend on those behind them, so the same are as well-formed as before, and say the same.
     #[inline]
-    pub fn is_unchanged(&mut self, id: i64, fingerprint: u64) -> bool {
-        match self.young.get(&id) {
-            Some(entry) => entry.fingerprint == fingerprint,
-            None => self.get(id).is_some_and(|entry| entry.fingerprint == fingerprint),
-        }
+    pub fn unchanged(&mut self, id: i64, bytes: &[u8]) -> Option<usize> {
+        let last = match self.young.get(&id) {
+            Some(entry) => &entry.last,
+            None => &self.get(id)?.last,
+        };
+        (!last.is_empty() && bytes.starts_with(last)).then_some(last.len())
     }
 
     pub fn get(&mut self, id: i64) -> Option<&Entry> {

@@ -2,46 +2,21 @@
 
 use super::Peer;
 use crate::storage::PeerRow;
-use crate::tl::{Raw, Reader, types};
+use crate::tl::{Raw, types};
 
-/// The Bot-API id of a boxed `User` or `Chat`.
-pub(super) fn id(raw: Raw<'_>) -> Option<i64> {
-    user_id(raw).or_else(|| chat_id(raw).map(Peer::id))
-}
-
-/// The id of a boxed `User`, found without reading the rest.
+/// The peer that a boxed `User` or `Chat` is, found without reading more than its beginning.
 #[inline]
-pub(in crate::client) fn user_id(raw: Raw<'_>) -> Option<i64> {
-    let mut reader = Reader::new(raw.bytes());
-    match reader.id().ok()? {
-        types::User::ID => {
-            // flags, flags2, id
-            reader.take(8).ok()?;
-            reader.long().ok()
-        }
-        types::UserEmpty::ID => reader.long().ok(),
-        _ => None,
-    }
-}
-
-/// The peer that a boxed `Chat` is.
-#[inline]
-pub(in crate::client) fn chat_id(raw: Raw<'_>) -> Option<Peer> {
-    let mut reader = Reader::new(raw.bytes());
-    match reader.id().ok()? {
-        types::Chat::ID => {
-            reader.take(4).ok()?;
-            reader.long().ok().map(Peer::Chat)
-        }
-        types::ChatEmpty::ID | types::ChatForbidden::ID => reader.long().ok().map(Peer::Chat),
-        types::Channel::ID => {
-            reader.take(8).ok()?;
-            reader.long().ok().map(Peer::Channel)
-        }
-        types::ChannelForbidden::ID => {
-            reader.take(4).ok()?;
-            reader.long().ok().map(Peer::Channel)
-        }
+pub(in crate::client) fn peer(boxed: &[u8]) -> Option<Peer> {
+    let id = u32::from_le_bytes(*boxed.first_chunk()?);
+    // Behind the id of the constructor, and up to two fields of flags.
+    let long = |at: usize| Some(i64::from_le_bytes(*boxed.get(at..)?.first_chunk()?));
+    match id {
+        types::User::ID => long(12).map(Peer::User),
+        types::Channel::ID => long(12).map(Peer::Channel),
+        types::Chat::ID => long(8).map(Peer::Chat),
+        types::UserEmpty::ID => long(4).map(Peer::User),
+        types::ChatEmpty::ID | types::ChatForbidden::ID => long(4).map(Peer::Chat),
+        types::ChannelForbidden::ID => long(8).map(Peer::Channel),
         _ => None,
     }
 }
@@ -96,4 +71,33 @@ pub(super) fn row(id: i64, raw: Raw<'_>) -> Option<PeerRow> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tl::{Object, encode};
+
+    #[test]
+    fn the_id_stands_where_the_schema_has_it() {
+        fn check(object: Object, expected: Peer) {
+            let mut bytes = Vec::new();
+            encode(&object, &mut bytes).unwrap();
+            assert_eq!(peer(&bytes), Some(expected), "{}", object.name());
+            for length in 0..12 {
+                assert!(peer(&bytes[..length]).is_none());
+            }
+        }
+        let photo = || Object::new("chatPhotoEmpty");
+        check(Object::new("user").with("id", 7), Peer::User(7));
+        check(Object::new("userEmpty").with("id", 7), Peer::User(7));
+        let chat = Object::new("chat").with("id", 7).with("title", "").with("photo", photo());
+        check(chat.with("participants_count", 1).with("date", 1).with("version", 1), Peer::Chat(7));
+        check(Object::new("chatEmpty").with("id", 7), Peer::Chat(7));
+        check(Object::new("chatForbidden").with("id", 7).with("title", ""), Peer::Chat(7));
+        let channel = Object::new("channel").with("id", 7).with("title", "").with("photo", photo()).with("date", 1);
+        check(channel, Peer::Channel(7));
+        let forbidden = Object::new("channelForbidden").with("id", 7).with("access_hash", 1).with("title", "");
+        check(forbidden, Peer::Channel(7));
+    }
 }

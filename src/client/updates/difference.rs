@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use super::sequencer::{Change, Fetch, Step};
 use super::shape::{Role, message_id_and_out};
-use super::walk::{Container, skip_vector};
+use super::walk::{Container, pass_peers};
 use super::{Mailbox, Span, Update, Updates};
+use crate::client::peers::Peers;
 use crate::storage::UpdateState;
 use crate::tl::{self, DecodeError, Reader, VECTOR, types};
 
@@ -58,7 +59,7 @@ impl Updates {
                 self.sequencer.difference(state, true, now, &mut self.steps);
             }
             id @ (types::UpdatesDifference::ID | types::UpdatesDifferenceSlice::ID) => {
-                let answer = Answer::read(&bytes, &mut reader, true)?;
+                let answer = Answer::read(&bytes, &mut reader, &self.peers, true)?;
                 reader.expect(types::UpdatesState::ID)?;
                 let state = types::UpdatesState::read(&mut reader)?;
                 let state = UpdateState { pts: state.pts, qts: state.qts, date: state.date, seq: state.seq };
@@ -99,7 +100,7 @@ impl Updates {
                 if flags & 2 != 0 {
                     reader.int()?;
                 }
-                let answer = Answer::read(&bytes, &mut reader, false)?;
+                let answer = Answer::read(&bytes, &mut reader, &self.peers, false)?;
                 let count = self.hand_on_answer(&bytes, answer, Mailbox::Channel(id), now);
                 tracing::info!("difference of channel {id}: {count} updates, pts {before} to {pts}");
                 (pts, flags & 1 != 0 || pts == before)
@@ -122,7 +123,6 @@ impl Updates {
     /// box that was asked for are not checked again.
     fn hand_on_answer(&mut self, bytes: &Bytes, answer: Answer, mailbox: Mailbox, now: Duration) -> usize {
         let Answer { messages, encrypted, container } = answer;
-        self.note_peers(bytes, &container);
         let count = messages.len() + encrypted.len() + container.items.len();
         let new_message = match mailbox {
             Mailbox::Channel(_) => types::UpdateNewChannelMessage::ID,
@@ -179,13 +179,14 @@ struct Answer {
 
 impl Answer {
     /// Reads `new_messages`, `new_encrypted_messages` if there are such, `other_updates`, `chats` and `users`.
-    fn read(bytes: &[u8], reader: &mut Reader<'_>, has_encrypted: bool) -> Result<Answer, DecodeError> {
+    fn read(bytes: &[u8], reader: &mut Reader<'_>, peers: &Peers, has_encrypted: bool) -> Result<Answer, DecodeError> {
         let messages = spans(bytes, reader)?;
         let encrypted = if has_encrypted { spans(bytes, reader)? } else { Vec::new() };
         let mut container = Container::default();
         container.read_updates(bytes, reader)?;
-        container.chats = skip_vector(bytes, reader)?;
-        container.users = skip_vector(bytes, reader)?;
+        let mut noting = peers.note();
+        container.chats = pass_peers(bytes, reader, &mut noting)?;
+        container.users = pass_peers(bytes, reader, &mut noting)?;
         Ok(Answer { messages, encrypted, container })
     }
 }

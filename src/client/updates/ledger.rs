@@ -1,16 +1,17 @@
 //! The state that may be saved: it follows what scripts have delivered, however far ahead the stream is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::sequencer::Change;
 use crate::client::Mailbox;
+use crate::client::ids::IdMap;
 use crate::storage::UpdateState;
 
 /// Remembers what became true with which update, until every script has delivered that one.
 pub(super) struct Ledger {
     state: UpdateState,
     /// Channels whose pts changed since the last [`Ledger::take`].
-    channels: HashMap<i64, i32>,
+    channels: IdMap<i32>,
     changed: bool,
     /// By `seq`, ascending. As long as scripts are behind; the bound is that of their queues.
     undelivered: VecDeque<(u64, Change)>,
@@ -23,7 +24,7 @@ const TRIM_FROM: usize = 4_096;
 impl Ledger {
     pub fn new(state: UpdateState) -> Ledger {
         let undelivered = VecDeque::new();
-        Ledger { state, channels: HashMap::new(), changed: false, undelivered, next_trim: TRIM_FROM }
+        Ledger { state, channels: IdMap::default(), changed: false, undelivered, next_trim: TRIM_FROM }
     }
 
     /// `change` is true once everything up to and including `seq` is delivered.
@@ -61,7 +62,7 @@ impl Ledger {
     }
 
     /// What is to be saved, if it is not what was taken last. A channel with pts 0 is no longer followed.
-    pub fn take(&mut self) -> Option<(UpdateState, HashMap<i64, i32>)> {
+    pub fn take(&mut self) -> Option<(UpdateState, IdMap<i32>)> {
         std::mem::take(&mut self.changed).then(|| (self.state, std::mem::take(&mut self.channels)))
     }
 
@@ -111,10 +112,10 @@ mod tests {
         ledger.note(1, Change::Counted(Mailbox::Channel(5), 50), || 0);
         ledger.note(2, Change::Counted(Mailbox::Channel(5), 51), || 0);
         ledger.advance(2);
-        assert_eq!(ledger.take().unwrap().1, HashMap::from([(5, 51)]));
+        assert_eq!(ledger.take().unwrap().1, IdMap::from_iter([(5, 51)]));
         ledger.note(3, Change::Counted(Mailbox::Common, 101), || 0);
         ledger.advance(3);
-        assert_eq!(ledger.take().unwrap().1, HashMap::new());
+        assert_eq!(ledger.take().unwrap().1, IdMap::default());
     }
 
     #[test]

@@ -14,13 +14,13 @@ mod short;
 pub(super) mod task;
 mod walk;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::ids::IdMap;
 use super::peers::Peers;
 use super::subscription::Queue;
 use super::update::Span;
@@ -109,7 +109,7 @@ impl Updates {
         match reader.id()? {
             types::Updates::ID | types::UpdatesCombined::ID => {
                 let mut walked = std::mem::take(&mut self.walked);
-                let result = walked.read(&bytes);
+                let result = walked.read(&bytes, &self.peers);
                 if result.is_ok() {
                     self.take_container(&bytes, &walked, origin, now);
                 }
@@ -143,7 +143,6 @@ impl Updates {
     /// First what has a place in a box, each by itself; then the rest, by the container's own place.
     /// <https://core.telegram.org/api/updates#update-handling>
     fn take_container(&mut self, bytes: &Bytes, container: &Container, origin: Origin, now: Duration) {
-        self.note_peers(bytes, container);
         let weight = container.weight(bytes);
         let mut loose = std::mem::take(&mut self.loose);
         for item in &container.items {
@@ -176,13 +175,6 @@ impl Updates {
         self.sequencer.group(start, seq, date, &mut loose, now, &mut self.steps);
         loose.clear();
         self.loose = loose;
-    }
-
-    fn note_peers(&self, bytes: &Bytes, container: &Container) {
-        if !container.users.is_empty() || !container.chats.is_empty() {
-            let mut noting = self.peers.note();
-            container.peers(bytes).for_each(|raw| noting.seen(raw));
-        }
     }
 
     fn channel_too_long(&mut self, update: &[u8], now: Duration) {
@@ -239,7 +231,7 @@ impl Updates {
     }
 
     /// What is to be saved now, if anything changed.
-    pub fn take_saved(&mut self) -> Option<(UpdateState, HashMap<i64, i32>)> {
+    pub fn take_saved(&mut self) -> Option<(UpdateState, IdMap<i32>)> {
         self.queues.retain(|queue| !queue.is_dropped());
         self.ledger.advance(delivered(&self.queues, self.assigned));
         self.ledger.take()

@@ -18,6 +18,8 @@ use crate::tl::{Reader, enums, functions, types};
 const SAVE_INTERVAL: Duration = Duration::from_millis(250);
 /// Before a difference that failed is asked for again.
 const RETRY: Duration = Duration::from_secs(1);
+/// Between two warnings that updates are let go.
+const LOSS_INTERVAL: Duration = Duration::from_secs(10);
 /// Updates taken in one go before anything else has its turn.
 const BATCH: usize = 256;
 /// How many updates of a channel are asked for at once. <https://core.telegram.org/api/updates#recovering-gaps>
@@ -38,8 +40,11 @@ struct Stream {
     core: Arc<Core>,
     requests: JoinSet<Answer>,
     introduction: Bytes,
+    connections: u64,
     sessions: u64,
     updates_lost: u64,
+    /// When it was last said that updates were let go.
+    loss_told: Option<Duration>,
     key: Option<Arc<net::Key>>,
     dc: i32,
 }
@@ -62,19 +67,29 @@ pub(in crate::client) async fn run(
         core: core.clone(),
         requests: JoinSet::new(),
         introduction,
+        connections: seen.connections,
         sessions: seen.sessions,
         updates_lost: seen.updates_lost,
-        key: seen.key,
+        loss_told: None,
+        key: None,
         dc,
     };
+    stream.status_changed(seen);
     let mut next_save = Duration::ZERO;
     loop {
+        if core.caller().is_err() {
+            break;
+        }
         let now = core.clock.now().mono;
-        stream.fetch(now);
-        let (has_room, mut wake, unsaved) = {
+        let has_room = !core.updates().is_full();
+        if has_room {
+            stream.fetch(now);
+        }
+        let (deadline, unsaved) = {
             let updates = core.updates();
-            (!updates.is_full(), updates.deadline(), updates.is_unsaved())
+            (updates.deadline(), updates.is_unsaved())
         };
+        let mut wake = if has_room { deadline } else { Duration::MAX };
         if unsaved {
             if next_save <= now {
                 core.save();
@@ -132,6 +147,10 @@ impl Stream {
             self.core.session.set_key(self.dc, Some(stored(key)));
         }
         self.key = status.key;
+        if let Some(fatal) = status.fatal {
+            self.core.end(fatal.to_string());
+            return;
+        }
         if status.sessions > self.sessions {
             // A server that began the session anew has forgotten the layer and the client, and maybe updates.
             // <https://core.telegram.org/api/updates#recovering-gaps>
@@ -140,11 +159,19 @@ impl Stream {
             self.core.updates().fetch_difference(now);
         }
         self.sessions = status.sessions;
+        if status.connections > self.connections {
+            // What the server sent into the old connection's void shows as a gap only when the next update comes.
+            self.core.updates().fetch_difference(now);
+        }
+        self.connections = status.connections;
         if status.updates_lost > self.updates_lost {
-            tracing::warn!(
-                "{} updates were let go because scripts did not keep up; fetching the difference",
-                status.updates_lost - self.updates_lost
-            );
+            if self.loss_told.is_none_or(|told| now >= told + LOSS_INTERVAL) {
+                self.loss_told = Some(now);
+                tracing::warn!(
+                    "scripts do not keep up: {} updates so far were let go, and will be fetched with the difference",
+                    status.updates_lost
+                );
+            }
             self.core.updates().fetch_difference(now);
         }
         self.updates_lost = status.updates_lost;
@@ -245,6 +272,11 @@ impl Stream {
             Fetch::Channel { id, .. } if not_accepted || is("CHANNEL_*") => {
                 tracing::warn!("channel {id} can no longer be followed: {error}");
                 self.core.updates().forget_channel(id);
+            }
+            // <https://core.telegram.org/api/errors#401-unauthorized>, <https://core.telegram.org/api/errors#406-not-acceptable>
+            _ if matches!(&error, CallError::Rpc(error) if error.code == 401 || error.is("AUTH_KEY_DUPLICATED")) => {
+                self.core
+                    .end(format!("this session is no longer signed in ({error}): move its file away and sign in anew"));
             }
             _ => {
                 tracing::warn!("the difference could not be fetched ({error}); asking again");

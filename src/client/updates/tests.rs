@@ -325,3 +325,33 @@ async fn a_detached_client_hands_on_what_it_is_fed() {
     drop(client);
     assert!(queue.is_closed());
 }
+
+/// A measurement, for `cargo test --release --lib -- --ignored --nocapture feeding`.
+#[test]
+#[ignore = "prints a figure"]
+fn feeding_costs_far_less_than_a_microsecond_an_update() {
+    const COUNT: usize = 2_000_000;
+    let hex = std::fs::read_to_string("tests/samples/update_cmd.hex").unwrap();
+    let digits: Vec<u8> = hex.trim().bytes().map(|digit| (digit as char).to_digit(16).unwrap() as u8).collect();
+    let sample: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    let at = sample.windows(4).position(|bytes| bytes == 0x5152_5354u32.to_le_bytes()).unwrap();
+    let client = Client::detached();
+    let queue = client.subscribe("script");
+    let mut taken = VecDeque::new();
+    let mut patched = 0;
+    let start = client.clock().now().mono;
+    for pts in 1..=COUNT {
+        let mut bytes = sample.clone();
+        bytes[at..at + 4].copy_from_slice(&(pts as u32).to_le_bytes());
+        client.feed(bytes.into());
+        if pts % 64 == 0 {
+            queue.drain(&mut taken, usize::MAX);
+            patched += taken.len();
+            queue.set_delivered(taken.back().map_or(0, |update| update.seq));
+            taken.clear();
+        }
+    }
+    let took = client.clock().now().mono - start;
+    assert_eq!(patched, COUNT - COUNT % 64);
+    println!("{:.0} ns an update of {} bytes", took.as_nanos() as f64 / COUNT as f64, sample.len());
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Place, Shape, Span, Update, shape};
-use crate::client::update::items;
-use crate::tl::{DecodeError, Raw, Reader, VECTOR, types};
+use crate::client::peers::{Noting, Peers};
+use crate::tl::{DecodeError, Reader, VECTOR, types};
 
 /// Where the parts of one `Updates` are.
 #[derive(Default)]
@@ -27,12 +27,13 @@ pub(super) struct Item {
 
 impl Container {
     /// Reads `updates` or `updatesCombined`. On an error nothing is to be used: a container is taken as a whole or not at all.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+    pub fn read(&mut self, bytes: &[u8], peers: &Peers) -> Result<(), DecodeError> {
         let mut reader = Reader::new(bytes);
         let id = reader.id()?;
         self.read_updates(bytes, &mut reader)?;
-        self.users = skip_vector(bytes, &mut reader)?;
-        self.chats = skip_vector(bytes, &mut reader)?;
+        let mut noting = peers.note();
+        self.users = pass_peers(bytes, &mut reader, &mut noting)?;
+        self.chats = pass_peers(bytes, &mut reader, &mut noting)?;
         self.date = reader.int()?;
         self.seq_start = reader.int()?;
         self.seq = if id == types::UpdatesCombined::ID { reader.int()? } else { self.seq_start };
@@ -70,11 +71,6 @@ impl Container {
         Ok(())
     }
 
-    /// The users, then the chats.
-    pub fn peers<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = Raw<'a>> {
-        items(&bytes[self.users.range()]).chain(items(&bytes[self.chats.range()]))
-    }
-
     /// What each update counts for in a queue bounded by bytes: its share of the container, which all of them keep in memory.
     pub fn weight(&self, bytes: &[u8]) -> u32 {
         (bytes.len() / self.items.len().max(1)) as u32 + size_of::<Update>() as u32
@@ -95,12 +91,12 @@ impl Container {
     }
 }
 
-/// Passes over a boxed vector of boxed values.
-pub(super) fn skip_vector(bytes: &[u8], reader: &mut Reader<'_>) -> Result<Span, DecodeError> {
+/// Passes over a boxed vector of users or chats, and takes note of them.
+pub(super) fn pass_peers(bytes: &[u8], reader: &mut Reader<'_>, noting: &mut Noting<'_>) -> Result<Span, DecodeError> {
     let start = bytes.len() - reader.rest().len();
     reader.expect(VECTOR)?;
     for _ in 0..reader.count(4)? {
-        reader.skip_object()?;
+        noting.pass(reader)?;
     }
     Ok(Span::new(start, bytes.len() - reader.rest().len()))
 }
