@@ -17,6 +17,7 @@ fi
 
 cargo build --quiet --example local_dc
 work=$(mktemp -d)
+: >"$work/out"
 "${CARGO_TARGET_DIR:-target}/debug/examples/local_dc" 127.0.0.1:0 >"$work/out" &
 dc=$!
 trap 'kill "$dc" 2>/dev/null; rm -rf "$work"' EXIT

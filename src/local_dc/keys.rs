@@ -80,7 +80,7 @@ impl Keys {
 
     /// Binds a temporary key to a permanent one; false where they are not such keys.
     pub fn bind(&mut self, temporary: u64, permanent: u64, expires: i32) -> bool {
-        if !self.keys.get(&permanent).is_some_and(|key| key.expires.is_none()) {
+        if self.keys.get(&permanent).is_none_or(|key| key.expires.is_some()) {
             return false;
         }
         match self.keys.get_mut(&temporary) {

@@ -56,7 +56,8 @@ fn store(call: &mut Call<'_>, query: &Object, commands: Vec<Command>) -> Answere
 
 fn scope(query: &Object) -> Result<(Blob, String), Refusal> {
     let language = query.text("lang_code").to_owned();
-    if !language.is_empty() && !(language.len() == 2 && language.bytes().all(|b| b.is_ascii_lowercase())) {
+    let known = language.len() == 2 && language.bytes().all(|b| b.is_ascii_lowercase());
+    if !known && !language.is_empty() {
         return Err(Refusal::bad("LANG_CODE_INVALID"));
     }
     Ok((query.blob("scope").ok_or(Refusal::bad("INPUT_REQUEST_INVALID"))?, language))

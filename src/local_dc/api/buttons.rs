@@ -26,7 +26,7 @@ pub fn press(call: &mut Call<'_>, query: &Object) -> Result<(), Refusal> {
 pub fn set_bot_callback_answer(call: &mut Call<'_>, query: &Object) -> Answered {
     let id = query.number("query_id");
     let invalid = Refusal::bad("QUERY_ID_INVALID");
-    if !call.telegram.presses.get(&id).is_some_and(|press| press.bot == call.me) {
+    if call.telegram.presses.get(&id).is_none_or(|press| press.bot != call.me) {
         return Err(invalid);
     }
     let press = call.telegram.presses.remove(&id).ok_or(invalid)?;

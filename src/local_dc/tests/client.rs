@@ -25,7 +25,6 @@ pub async fn start() -> LocalDc {
 pub struct Client {
     pub dc: LocalDc,
     pub key: AuthKey,
-    pub session: i64,
     stream: TcpStream,
     framing: Framing,
     pub engine: Engine,
@@ -44,12 +43,13 @@ impl Client {
         crate::crypto::Random::fill(&mut SystemRandom::new(), &mut bytes);
         let key = AuthKey::new(bytes);
         let now = dc.shared.now();
-        let mut inner = dc.shared.dc();
-        inner.telegram.keys.add(&key, 7, None, unix(now));
-        if account != 0 {
-            inner.telegram.keys.sign_in(key.id(), account);
+        {
+            let mut inner = dc.shared.dc();
+            inner.telegram.keys.add(&key, 7, None, unix(now));
+            if account != 0 {
+                inner.telegram.keys.sign_in(key.id(), account);
+            }
         }
-        drop(inner);
         Client::connect(dc, key, session, Transport::Intermediate).await
     }
 
@@ -61,7 +61,6 @@ impl Client {
         Client {
             dc: dc.clone(),
             key,
-            session,
             stream,
             framing: Framing::client(transport),
             engine,

@@ -74,15 +74,16 @@ async fn a_temporary_key_is_bound_to_a_permanent_one() {
         expires_at,
         msg_id,
     };
-    let mut inner = dc.shared.dc();
-    let session = SessionKey { auth_key: agreed.auth_key.id(), session: 2 };
-    let query = bind(binding::seal(&permanent, &proof(44)));
-    let now = expires_at - 1800;
-    let wrong = api::call(&mut inner.telegram, session, 48, &query, now);
-    assert!(matches!(wrong, api::Answer::Now(Err(_))), "another message's proof");
-    let right = api::call(&mut inner.telegram, session, 44, &query, now);
-    assert!(matches!(right, api::Answer::Now(Ok(Value::Bool(true)))), "{right:?}");
-    drop(inner);
+    {
+        let mut inner = dc.shared.dc();
+        let session = SessionKey { auth_key: agreed.auth_key.id(), session: 2 };
+        let query = bind(binding::seal(&permanent, &proof(44)));
+        let now = expires_at - 1800;
+        let wrong = api::call(&mut inner.telegram, session, 48, &query, now);
+        assert!(matches!(wrong, api::Answer::Now(Err(_))), "another message's proof");
+        let right = api::call(&mut inner.telegram, session, 44, &query, now);
+        assert!(matches!(right, api::Answer::Now(Ok(Value::Bool(true)))), "{right:?}");
+    }
     client.call(state()).await;
 }
 
