@@ -26,7 +26,9 @@ fn main() {
         rates.sort_by(f64::total_cmp);
         let (least, most) = (rates[0], rates[rates.len() - 1]);
         let median = rates[rates.len() / 2];
-        println!("dispatch, {handlers:2} handlers: {median:9.0} updates/s of CPU time ({least:.0} to {most:.0}, {passes} passes)");
+        println!(
+            "dispatch, {handlers:2} handlers: {median:9.0} updates/s of CPU time ({least:.0} to {most:.0}, {passes} passes)"
+        );
     }
 }
 
@@ -44,7 +46,8 @@ fn measure(handlers: usize, updates: i32) -> f64 {
     let folder = tempfile::tempdir().expect("a folder for the script");
     let main = folder.path().join("count.lua");
     fs::write(&main, script(handlers)).expect("the script is written");
-    let hex = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/update_cmd.hex")).expect("the sample");
+    let hex =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/update_cmd.hex")).expect("the sample");
     let hex: String = hex.split_whitespace().collect();
     let sample: Vec<u8> =
         (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).expect("hex digits")).collect();

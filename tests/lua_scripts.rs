@@ -136,9 +136,12 @@ impl World {
                     .with("access_hash", 2i64)
                     .with("file_reference", vec![1u8])
                     .with("date", DATE)
-                    .with("sizes", vec![
-                        Value::Object(Object::new("photoSize").with("type", "x").with("w", 800).with("h", 600).with("size", 5000)),
-                    ])
+                    .with(
+                        "sizes",
+                        vec![Value::Object(
+                            Object::new("photoSize").with("type", "x").with("w", 800).with("h", 600).with("size", 5000),
+                        )],
+                    )
                     .with("dc_id", 2);
                 let media = Object::new("messageMediaPhoto").with("photo", photo);
                 self.message(user_peer(id(1)?), None, text, id(1)?, words.get(2)?, |m| m.with("media", media))
@@ -186,8 +189,10 @@ impl World {
                 let ids: Vec<i64> = words[1..].iter().filter_map(|word| word.parse().ok()).collect();
                 self.pts += ids.len() as i32;
                 let count = ids.len() as i32;
-                let update =
-                    Object::new("updateDeleteMessages").with("messages", ids).with("pts", self.pts).with("pts_count", count);
+                let update = Object::new("updateDeleteMessages")
+                    .with("messages", ids)
+                    .with("pts", self.pts)
+                    .with("pts_count", count);
                 self.feed(update, Vec::new(), Vec::new())
             }
             _ => return None,
@@ -235,7 +240,11 @@ impl World {
 
     fn counted(&mut self, name: &str, message: Object, users: Vec<Object>) {
         self.pts += 1;
-        self.feed(Object::new(name).with("message", message).with("pts", self.pts).with("pts_count", 1), users, Vec::new());
+        self.feed(
+            Object::new(name).with("message", message).with("pts", self.pts).with("pts_count", 1),
+            users,
+            Vec::new(),
+        );
     }
 
     fn feed(&self, update: Object, users: Vec<Object>, chats: Vec<Object>) {

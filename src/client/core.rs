@@ -20,7 +20,7 @@ pub(super) struct Core {
     updates: Mutex<Updates>,
     /// `None` for a client that was never connected, or was stopped.
     caller: Mutex<Option<Caller>>,
-    status: Option<watch::Receiver<Status>>,
+    pub status: Option<watch::Receiver<Status>>,
     in_flight: AtomicUsize,
     /// Told when a call's result moved the state.
     pub moved: Notify,

@@ -81,16 +81,8 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
         }
     };
     let me = me(&user)?;
-    if account.is_none() {
-        session.set_account(Some(Account { id: me.id, is_bot: me.is_bot, dc }));
-        session.flush().await?;
-        tracing::info!("signed in as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
-    }
-    let peers = Arc::new(Peers::new(session.clone()));
-    peers.set_me(me.id, me.is_bot);
-    if let Ok(raw) = Raw::new(&me.raw) {
-        peers.note().seen(raw);
-    }
+    // The account and where its updates begin are on disk before the first is delivered: a crash in the first moments would
+    // otherwise make the next start begin later, and what came between would be lost.
     let state = match session.state() {
         Some(state) => state,
         None => {
@@ -99,6 +91,16 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
             state
         }
     };
+    if account.is_none() {
+        session.set_account(Some(Account { id: me.id, is_bot: me.is_bot, dc }));
+        tracing::info!("signed in as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
+    }
+    session.flush().await?;
+    let peers = Arc::new(Peers::new(session.clone()));
+    peers.set_me(me.id, me.is_bot);
+    if let Ok(raw) = Raw::new(&me.raw) {
+        peers.note().seen(raw);
+    }
     let now = clock.now().mono;
     let updates = Updates::new(state, session.channels(), peers.clone(), (me.id, me.is_bot), now);
     let status = caller.connection.status();

@@ -205,8 +205,7 @@ impl Config {
 fn ensure_supported(table: &toml::Table) -> Result<()> {
     let get = |section: &str, key: &str| table.get(section).and_then(|t| t.get(key));
     let is_on = |value: Option<&toml::Value>| value.is_some_and(|v| *v != toml::Value::Boolean(false));
-    for (section, key) in [("network", "proxy"), ("network", "ipv6"), ("network", "test_dc"), ("account", "passphrase")]
-    {
+    for (section, key) in [("network", "proxy"), ("network", "ipv6"), ("account", "passphrase")] {
         ensure!(!is_on(get(section, key)), "`{section}.{key}` is not supported by this version: take it out");
     }
     ensure!(!is_on(get("network", "obfuscated")), "`network.obfuscated` is not supported by this version: take it out");

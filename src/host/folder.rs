@@ -73,7 +73,8 @@ pub fn is_source(path: &Path) -> bool {
     name.ends_with(".lua") && !name.starts_with('.') && !name.ends_with('~')
 }
 
-fn script_at(path: &Path) -> Option<Found> {
+/// The script that a path is, if it is one: a file `NAME.lua` or a folder with `init.lua`.
+pub fn script_at(path: &Path) -> Option<Found> {
     let file = path.file_name()?.to_str()?;
     if file.starts_with(['_', '.']) || file == LIB {
         return None;

@@ -32,20 +32,10 @@ pub enum Change {
     Everything,
 }
 
-/// How the folder is observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Means {
-    /// The system tells.
-    System,
-    /// Every file is looked at, again and again.
-    Polling,
-}
-
 /// Watches a folder until dropped.
 pub struct Watch {
     changes: mpsc::Receiver<Change>,
     overflowed: Arc<AtomicBool>,
-    means: Means,
     _source: Source,
 }
 
@@ -105,7 +95,7 @@ impl Watch {
             }
         })?;
         watcher.watch(folder, RecursiveMode::Recursive)?;
-        Ok(Watch { changes, overflowed, means: Means::System, _source: Source::System { _watcher: watcher } })
+        Ok(Watch { changes, overflowed, _source: Source::System { _watcher: watcher } })
     }
 
     pub fn polling(folder: &Path) -> Watch {
@@ -129,11 +119,7 @@ impl Watch {
                 }
             })
             .expect("a thread to poll with");
-        Watch { changes, overflowed, means: Means::Polling, _source: Source::Polling { stop } }
-    }
-
-    pub fn means(&self) -> Means {
-        self.means
+        Watch { changes, overflowed, _source: Source::Polling { stop } }
     }
 
     /// Everything that changed since the last call, at least one change. Cancelling loses nothing.
@@ -215,16 +201,16 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(5), watch.changes()).await.expect("a change within five seconds")
     }
 
-    fn both(folder: &Path) -> Vec<Watch> {
-        vec![Watch::system(folder).expect("a watch"), Watch::polling(folder)]
+    fn both(folder: &Path) -> [(&'static str, Watch); 2] {
+        [("the system", Watch::system(folder).expect("a watch")), ("polling", Watch::polling(folder))]
     }
 
     #[tokio::test]
     async fn a_write_and_a_rename_and_a_removal_are_told_by_both_means() {
         let folder = tempfile::tempdir().expect("a folder");
         let script = folder.path().join("a.lua");
-        for mut watch in both(folder.path()) {
-            fs::write(&script, format!("-- {:?}", watch.means())).expect("written");
+        for (means, mut watch) in both(folder.path()) {
+            fs::write(&script, format!("-- {means}")).expect("written");
             assert_eq!(next(&mut watch).await, [Change::Path(script.clone())]);
             let draft = folder.path().join("a.lua~");
             fs::write(&draft, "-- a longer text than before").expect("written");

@@ -243,6 +243,27 @@ impl LocalDc {
         })
     }
 
+    /// Brings a user into a group, if they are not in it yet.
+    pub fn join_group(&self, group: i64, user: i64) -> Result<(), Refusal> {
+        self.change(|telegram, now| {
+            let found = telegram.world.group(group).ok_or(Refusal::bad("CHAT_ID_INVALID"))?;
+            if found.has(user) {
+                return Ok(());
+            }
+            let effects = telegram.world.add_member(found.creator, group, user, now)?;
+            telegram.publish(&effects, None, now);
+            Ok(())
+        })
+    }
+
+    /// Lets a member of a group delete what others wrote there.
+    pub fn make_admin(&self, group: i64, user: i64) -> Result<(), Refusal> {
+        self.change(|telegram, _| {
+            let creator = telegram.world.group(group).ok_or(Refusal::bad("CHAT_ID_INVALID"))?.creator;
+            telegram.world.set_admin(creator, group, user, true)
+        })
+    }
+
     /// Writes a text as `from` would. Returns its id in the sender's box.
     pub fn send(&self, from: i64, to: Peer, text: &str) -> Result<i32, Refusal> {
         self.change(|telegram, now| telegram.send(from, to, text, now))

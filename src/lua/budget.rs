@@ -31,7 +31,13 @@ pub(super) struct Budget {
 
 impl Budget {
     pub fn new(limit: Duration) -> Rc<Budget> {
-        Rc::new(Budget { limit, fired: Cell::new(false), since: Cell::new(None), attempts: Cell::new(0), place: RefCell::default() })
+        Rc::new(Budget {
+            limit,
+            fired: Cell::new(false),
+            since: Cell::new(None),
+            attempts: Cell::new(0),
+            place: RefCell::default(),
+        })
     }
 
     /// A new handler begins, or goes on after a wait.

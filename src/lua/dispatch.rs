@@ -235,8 +235,13 @@ impl Runtime {
         let plan = run.plan.clone();
         let set = self.handlers.pattern_set();
         while let Some(group) = plan.groups.get(run.group) {
-            let mut evaluation =
-                Evaluation { view, answers: &run.answers, patterns: set.as_deref(), matches: None, how: How::default() };
+            let mut evaluation = Evaluation {
+                view,
+                answers: &run.answers,
+                patterns: set.as_deref(),
+                matches: None,
+                how: How::default(),
+            };
             let mut found = None;
             let mut at = run.from;
             group.candidates(view, run.from, |index, handler| {
@@ -358,7 +363,8 @@ impl Runtime {
                 let mut buffer = self.buffer.borrow_mut();
                 Bundle::write_peers(update.users(), update.chats(), &mut buffer);
                 let peers = Value::String(lua.create_string(&*buffer)?);
-                let make = if kind == EventKind::CallbackQuery { &prelude.make_callback } else { &prelude.make_deleted };
+                let make =
+                    if kind == EventKind::CallbackQuery { &prelude.make_callback } else { &prelude.make_deleted };
                 Ok((make.clone(), raw, how, peers))
             }
         }

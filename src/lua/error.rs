@@ -89,7 +89,11 @@ fn column_of(message: &str, source: &str) -> usize {
     }
     // "unexpected symbol near '}'": what stands after `near` is where the parser was.
     let near = message.rsplit_once("near '").and_then(|(_, rest)| rest.strip_suffix('\''));
-    near.into_iter().chain(quoted).filter(|word| !word.is_empty()).find_map(|word| find_word(source, word)).unwrap_or(start)
+    near.into_iter()
+        .chain(quoted)
+        .filter(|word| !word.is_empty())
+        .find_map(|word| find_word(source, word))
+        .unwrap_or(start)
 }
 
 fn find_word(source: &str, word: &str) -> Option<usize> {

@@ -130,9 +130,10 @@ pub(super) fn call_error(lua: &Lua, error: &CallError, method: &str, place: &str
             };
             (rpc.name.clone(), format!("{} {}{value} by {method}{hint}", rpc.code, rpc.name))
         }
-        CallError::OutcomeUnknown { .. } => {
-            ("OUTCOME_UNKNOWN".into(), format!("OUTCOME_UNKNOWN by {method}: the connection broke, it may have been done or not"))
-        }
+        CallError::OutcomeUnknown { .. } => (
+            "OUTCOME_UNKNOWN".into(),
+            format!("OUTCOME_UNKNOWN by {method}: the connection broke, it may have been done or not"),
+        ),
         CallError::Closed { .. } => ("CLOSED".into(), format!("{method} was not called: {error}")),
         CallError::Invalid(_) => ("INVALID_CALL".into(), format!("{method}: {error}")),
         CallError::Malformed { .. } => ("MALFORMED_ANSWER".into(), error.to_string()),

@@ -88,14 +88,7 @@ impl Files {
         self.load(lua, &module.path, &module.name, env, false)
     }
 
-    fn load(
-        &self,
-        lua: &Lua,
-        path: &Path,
-        name: &str,
-        env: Option<Table>,
-        is_main: bool,
-    ) -> Result<Function, String> {
+    fn load(&self, lua: &Lua, path: &Path, name: &str, env: Option<Table>, is_main: bool) -> Result<Function, String> {
         let text: Rc<[u8]> = fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?.into();
         self.read.borrow_mut().push(Source {
             name: name.to_owned(),

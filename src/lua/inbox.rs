@@ -58,12 +58,7 @@ pub(super) struct Claim {
 
 impl Inbox {
     pub fn new(subscription: Subscription) -> Arc<Inbox> {
-        Arc::new(Inbox {
-            subscription,
-            wake: Notify::new(),
-            versions: AtomicU64::new(0),
-            inner: Mutex::default(),
-        })
+        Arc::new(Inbox { subscription, wake: Notify::new(), versions: AtomicU64::new(0), inner: Mutex::default() })
     }
 
     /// Gives out no update until [`Inbox::resume`]; handlers that run go on.

@@ -5,6 +5,7 @@
 //! `dispatch.rs` the way of one update; `filters/` and `events/` look at an update's bytes, `convert/` turns tables to TL
 //! and back; `natives/` is what Rust gives to the modules of the prelude (`prelude/*.lua`), and those are what a script sees.
 
+pub mod bounded;
 mod budget;
 mod convert;
 mod dispatch;

@@ -228,7 +228,13 @@ impl Runtime {
         self.wake.notify_one();
     }
 
-    pub fn run_handlers_of(&self, lua: &Lua, event: EventKind, kind: JobKind, argument: impl IntoLua) -> mlua::Result<()> {
+    pub fn run_handlers_of(
+        &self,
+        lua: &Lua,
+        event: EventKind,
+        kind: JobKind,
+        argument: impl IntoLua,
+    ) -> mlua::Result<()> {
         let argument = argument.into_lua(lua)?;
         for handler in self.handlers.of(event) {
             self.push_job(Job { kind, function: handler.function.clone(), args: (argument.clone(), Value::Nil) });
@@ -405,7 +411,8 @@ impl Runtime {
 
     /// Returns when there may be something to do.
     pub async fn wake(&self) {
-        let takes = self.phase.get() == Phase::Active && self.task_count_below(self.spec.limits.running + self.waiting());
+        let takes =
+            self.phase.get() == Phase::Active && self.task_count_below(self.spec.limits.running + self.waiting());
         tokio::select! {
             () = self.wake.notified() => {}
             () = self.inbox.ready(self.number), if takes => {}

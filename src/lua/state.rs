@@ -52,11 +52,7 @@ impl State {
     }
 }
 
-fn carry_table(
-    table: &Table,
-    path: &str,
-    depth: usize,
-) -> Result<Vec<(Carried, Carried)>, NotCarried> {
+fn carry_table(table: &Table, path: &str, depth: usize) -> Result<Vec<(Carried, Carried)>, NotCarried> {
     if depth > MAX_DEPTH {
         return Err(NotCarried { path: path.to_owned(), what: "a table that holds itself, or is nested too deep" });
     }

@@ -67,7 +67,11 @@ async fn an_error_of_the_top_level_has_line_source_and_caret() {
     check("tonumbr(1)", "hello.lua:1: 'tonumbr' is not defined; did you mean 'tonumber'?\n    tonumbr(1)\n    ^").await;
     check("\nerror('oh')", "hello.lua:2: oh\n    error('oh')\n    ^").await;
     check("error({})", "hello.lua: (an error object: a table)").await;
-    check("local t = nil; t.x = 1", "hello.lua:1: attempt to index a nil value (local 't')\n    local t = nil; t.x = 1\n          ^").await;
+    check(
+        "local t = nil; t.x = 1",
+        "hello.lua:1: attempt to index a nil value (local 't')\n    local t = nil; t.x = 1\n          ^",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -145,13 +149,17 @@ async fn a_script_can_do_what_lua_can() {
 #[tokio::test]
 async fn required_files_are_reported_and_libraries_may_probe_globals() {
     let world = World::new(&[
-        ("bot/init.lua", "local a = require('a') assert(a.x == 1 and require('a') == a) assert(require('b') == true) assert(made_by_b == 7)"),
+        (
+            "bot/init.lua",
+            "local a = require('a') assert(a.x == 1 and require('a') == a) assert(require('b') == true) assert(made_by_b == 7)",
+        ),
         ("bot/a.lua", "return {x = 1}"),
         ("lib/a.lua", "error('not this one')"),
         ("lib/b.lua", "if not probed_global then made_by_b = 7 end"),
     ]);
     let version = world.load("bot/init.lua").await.unwrap_or_else(|error| panic!("{error}"));
-    let names: Vec<_> = version.required().iter().map(|(path, _)| path.strip_prefix(world.folder.path()).unwrap()).collect();
+    let names: Vec<_> =
+        version.required().iter().map(|(path, _)| path.strip_prefix(world.folder.path()).unwrap()).collect();
     assert_eq!(names, [std::path::Path::new("bot/a.lua"), std::path::Path::new("lib/b.lua")]);
 }
 
@@ -173,7 +181,10 @@ async fn an_error_in_a_library_names_its_file_and_a_cycle_is_one() {
 
 #[tokio::test]
 async fn state_is_carried_by_value() {
-    let world = World::new(&[("hello.lua", "script.state.n = (script.state.n or 0) + 1 script.state.bad = script.state.n == 2 and print or nil")]);
+    let world = World::new(&[(
+        "hello.lua",
+        "script.state.n = (script.state.n or 0) + 1 script.state.bad = script.state.n == 2 and print or nil",
+    )]);
     let first = world.load("hello.lua").await.unwrap();
     let state = first.state().await.unwrap();
     let second = world.load_spec(world.spec("hello.lua"), Some(state)).await.unwrap();
@@ -243,12 +254,17 @@ async fn on_start_runs_and_a_task_may_wait() {
     }
     // Strings are carried as bytes.
     let text = |text: &str| format!("{:?}", text.as_bytes());
-    for expected in [text("reload").replace(&text("reload"), &text("start")), text("fired"), text("spawned"), text("wrapped")] {
+    for expected in
+        [text("reload").replace(&text("reload"), &text("start")), text("fired"), text("spawned"), text("wrapped")]
+    {
         let expected = expected.trim_matches(['[', ']']).to_owned();
         assert!(state.contains(&expected), "{expected} in {state}");
     }
     assert!(state.contains(text("CLOSED").trim_matches(['[', ']'])), "{state}");
-    assert!(state.contains(text("hello.lua:9: help.getConfig: there is no field x").trim_matches(['[', ']'])), "{state}");
+    assert!(
+        state.contains(text("hello.lua:9: help.getConfig: there is no field x").trim_matches(['[', ']'])),
+        "{state}"
+    );
     assert!(inbox.is_idle());
     version.stop().await;
 }

@@ -117,7 +117,12 @@ pub async fn load(
     let (report, reported) = oneshot::channel();
     let (control, commands) = mpsc::unbounded_channel();
     let (alive, stopped) = watch::channel(());
-    let failed = |message: String| LoadError { script: spec.name.clone(), file: spec.name.clone(), message, ..Default::default() };
+    let failed = |message: String| LoadError {
+        script: spec.name.clone(),
+        file: spec.name.clone(),
+        message,
+        ..Default::default()
+    };
     let run = {
         let (spec, inbox, shared) = (spec.clone(), inbox.clone(), shared.clone());
         move || {
@@ -259,11 +264,7 @@ fn start(runtime: &Rc<Runtime>, carried: Option<&State>) -> Result<Lua, LoadErro
     }
 }
 
-async fn drive(
-    runtime: &Rc<Runtime>,
-    lua: &Lua,
-    mut control: mpsc::UnboundedReceiver<Control>,
-) -> mlua::Result<()> {
+async fn drive(runtime: &Rc<Runtime>, lua: &Lua, mut control: mpsc::UnboundedReceiver<Control>) -> mlua::Result<()> {
     let mut unloading = false;
     loop {
         while let Ok(message) = control.try_recv() {

@@ -13,7 +13,7 @@ use super::gzip::deflate;
 use super::handle::acks::Acks;
 use super::handle::ping::Liveness;
 use super::handle::salts::{FutureSalt, Salts};
-use super::handle::session::ServerSession;
+use super::handle::session::SessionStart;
 use super::ids::{IdKind, MsgIds, Received, SeqNos, ServerClock};
 use super::outbox::{Id, Outbox, Outgoing, What};
 use super::packet::body;
@@ -102,8 +102,7 @@ pub struct Engine {
     pub(super) running: HashSet<MsgId>,
     /// Server: what the client has not acknowledged yet.
     pub(super) kept: Kept,
-    /// Server: what it has told the client of this session's beginning.
-    pub(super) session: ServerSession,
+    pub(super) session: SessionStart,
     pub(super) timing: Timing,
     gzip_from: usize,
     pub(super) random: Box<dyn Random + Send>,
@@ -126,7 +125,7 @@ impl Engine {
             calls: Calls::default(),
             running: HashSet::new(),
             kept: Kept::default(),
-            session: ServerSession::new(random.i64()),
+            session: SessionStart::new(random.i64()),
             timing: config.timing,
             gzip_from: config.gzip_from,
             auth_key: config.auth_key,
@@ -197,7 +196,7 @@ impl Engine {
         }
         let result = self.handle_outer(opened, now);
         if !matches!(result, Err(ref error) if error.is_fatal()) {
-            self.liveness.heard(now.mono);
+            self.liveness.heard(now.mono, self.calls.len() > 0);
         }
         result
     }

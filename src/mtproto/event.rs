@@ -99,7 +99,7 @@ pub enum PacketError {
     WrongSalt { msg_id: MsgId },
     #[error("message {msg_id} has a seqno that does not fit (code {code})")]
     SeqNo { msg_id: MsgId, code: i32 },
-    #[error("a container that says it has {0} messages; at most 1020 are allowed")]
+    #[error("a container that says it has {0} messages; at most 1024 are allowed")]
     ContainerCount(usize),
     #[error("a container that is shorter than its messages say, or longer")]
     ContainerLength,

@@ -74,7 +74,7 @@ impl ServerClock {
 
 /// The moment inside a message id.
 fn msg_id_time(id: MsgId) -> Duration {
-    let fraction = (id.0 as u64 & 0xffff_ffff) * 1_000_000_000 >> 32;
+    let fraction = ((id.0 as u64 & 0xffff_ffff) * 1_000_000_000) >> 32;
     Duration::new(id.seconds().max(0) as u64, fraction as u32)
 }
 

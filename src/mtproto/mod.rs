@@ -9,6 +9,7 @@
 //! ```
 //!
 //! * [`framing`]: how packets follow one another on a byte stream;
+//! * [`obfuscated`], [`faketls`]: the same stream in disguise, as MTProxies and WebSocket want it;
 //! * [`packet`]: what is inside an encrypted packet, and the checks made before anything is parsed;
 //! * [`engine`]: one session: what waits to be sent, what waits for an answer, what was received;
 //! * `handle`: one file for each family of messages, with the rule at the line that keeps it.
@@ -20,10 +21,12 @@ mod calls;
 pub mod engine;
 mod event;
 pub mod exchange;
+pub mod faketls;
 pub mod framing;
 mod gzip;
 mod handle;
 mod ids;
+pub mod obfuscated;
 mod outbox;
 pub mod packet;
 #[cfg(test)]
@@ -31,7 +34,7 @@ mod tests;
 
 pub use engine::{Engine, EngineConfig, Timing};
 pub use event::{Event, LostReason, PacketError, RpcError};
-pub use framing::{Frame, FrameError, Framing, Transport};
+pub use framing::{Frame, FrameError, Framing, Proxy, Transport};
 pub use gzip::InflateError;
 pub use handle::salts::FutureSalt;
 pub use packet::{Opened, auth_key_id, open};

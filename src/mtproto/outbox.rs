@@ -11,8 +11,10 @@ use crate::crypto::{Direction, PACKET_HEADER, encrypt_message};
 use crate::tl::envelope::MsgContainer;
 
 /// <https://core.telegram.org/mtproto/service_messages#simple-container>
-pub(super) const MAX_MESSAGES: usize = 1020;
-pub(super) const MAX_CONTAINER: usize = 1 << 20;
+///
+/// The documentation allows 1,024; official clients stop a little earlier, and so do we.
+const MAX_MESSAGES: usize = 1020;
+const MAX_CONTAINER: usize = 1 << 20;
 
 /// A message's msg_id, seqno and length.
 const MESSAGE_HEADER: usize = 16;

@@ -3,6 +3,7 @@
 mod backoff;
 mod clock;
 mod connection;
+pub mod dial;
 mod driver;
 mod exchange;
 #[cfg(test)]

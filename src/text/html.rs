@@ -266,7 +266,11 @@ mod tests {
     fn tags_become_entities() {
         check("a <b>b</b> <em>c</em>", "a b c", &[(Kind::Bold, 2, 1), (Kind::Italic, 4, 1)]);
         check("<B>x<i>y</i></B>", "xy", &[(Kind::Bold, 0, 2), (Kind::Italic, 1, 1)]);
-        check("<a href=\"https://e.org/?a=1&amp;b=2\">t</a>", "t", &[(Kind::TextUrl("https://e.org/?a=1&b=2".into()), 0, 1)]);
+        check(
+            "<a href=\"https://e.org/?a=1&amp;b=2\">t</a>",
+            "t",
+            &[(Kind::TextUrl("https://e.org/?a=1&b=2".into()), 0, 1)],
+        );
         check("<a href='tg://user?id=7'>t</a>", "t", &[(Kind::TextMention(7), 0, 1)]);
         check("<pre><code class=\"language-lua\">a &lt; b</code></pre>", "a < b", &[(Kind::Pre("lua".into()), 0, 5)]);
         check("<code><b></code>", "<b>", &[(Kind::Code, 0, 3)]);

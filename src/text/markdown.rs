@@ -41,7 +41,8 @@ pub fn parse(source: &str) -> (String, Vec<Entity>) {
         let (length, piece) = match first {
             b'>' if was_line_start => {
                 let length = if here[1..].starts_with(' ') { 2 } else { 1 };
-                let piece = (!in_quote).then(|| mark("", QUOTE, Role::Open, Some(Kind::Blockquote { collapsed: false })));
+                let piece =
+                    (!in_quote).then(|| mark("", QUOTE, Role::Open, Some(Kind::Blockquote { collapsed: false })));
                 in_quote = true;
                 // The line goes on as if it began here, but for another quote.
                 (length, Some(piece.unwrap_or(Piece::Text(""))))
@@ -226,12 +227,11 @@ mod tests {
     #[test]
     fn marks_become_entities() {
         check("Hello, **world**!", "Hello, world!", &[(Kind::Bold, 7, 5)]);
-        check("__i__ --u-- ~~s~~ ||p||", "i u s p", &[
-            (Kind::Italic, 0, 1),
-            (Kind::Underline, 2, 1),
-            (Kind::Strike, 4, 1),
-            (Kind::Spoiler, 6, 1),
-        ]);
+        check(
+            "__i__ --u-- ~~s~~ ||p||",
+            "i u s p",
+            &[(Kind::Italic, 0, 1), (Kind::Underline, 2, 1), (Kind::Strike, 4, 1), (Kind::Spoiler, 6, 1)],
+        );
         check("**a __b__**", "a b", &[(Kind::Bold, 0, 3), (Kind::Italic, 2, 1)]);
         check("`x**y**`", "x**y**", &[(Kind::Code, 0, 6)]);
         check("```lua\nprint(1)\n```", "print(1)", &[(Kind::Pre("lua".into()), 0, 8)]);
@@ -249,7 +249,9 @@ mod tests {
 
     #[test]
     fn a_mark_without_a_partner_is_text() {
-        for source in ["**", "a ** b", "2 * 3 * 4", "`", "```", "[a", "a](b", "[a](b c)", "[](x)", "****", "a_b", "!", "\\"] {
+        for source in
+            ["**", "a ** b", "2 * 3 * 4", "`", "```", "[a", "a](b", "[a](b c)", "[](x)", "****", "a_b", "!", "\\"]
+        {
             check(source, source, &[]);
         }
         check("**a __b**", "a __b", &[(Kind::Bold, 0, 5)]);

@@ -33,7 +33,9 @@ pub enum Kind {
     /// A user without a username, by id.
     TextMention(i64),
     CustomEmoji(i64),
-    Blockquote { collapsed: bool },
+    Blockquote {
+        collapsed: bool,
+    },
     /// What Telegram finds by itself: `mention`, `hashtag`, `url` …
     Other(&'static str),
 }

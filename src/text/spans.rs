@@ -8,7 +8,10 @@ pub(super) enum Piece<'t> {
     /// Text whose characters were written otherwise: `\*`, `&lt;`.
     Char(char),
     /// Code, in which nothing is a mark.
-    Whole { kind: Kind, text: String },
+    Whole {
+        kind: Kind,
+        text: String,
+    },
     Mark(Mark<'t>),
 }
 

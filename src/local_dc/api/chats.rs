@@ -6,7 +6,7 @@ use super::teller::{Teller, list};
 use super::{Answered, Call, bots};
 use crate::local_dc::refusal::Refusal;
 use crate::local_dc::world::Effect;
-use crate::tl::Object;
+use crate::tl::{Object, Value};
 
 pub fn create_chat(call: &mut Call<'_>, query: &Object) -> Answered {
     let members: Result<Vec<i64>, Refusal> = query.objects("users").map(|input| call.user(input)).collect();
@@ -21,6 +21,13 @@ pub fn add_chat_user(call: &mut Call<'_>, query: &Object) -> Answered {
     let effects = call.telegram.world.add_member(call.me, group, user, call.now)?;
     let updates = told(call, group, &effects);
     Ok(Object::new("messages.invitedUsers").with("updates", updates).with("missing_invitees", list([])).into())
+}
+
+pub fn edit_chat_admin(call: &mut Call<'_>, query: &Object) -> Answered {
+    let user = call.user(query.required("user_id")?)?;
+    let is_admin = matches!(query.get("is_admin"), Some(Value::Bool(true)));
+    call.telegram.world.set_admin(call.me, query.number("chat_id"), user, is_admin)?;
+    Ok(Value::Bool(true).into())
 }
 
 pub fn delete_chat_user(call: &mut Call<'_>, query: &Object) -> Answered {

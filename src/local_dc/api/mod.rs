@@ -106,6 +106,7 @@ fn answer(call: &mut Call<'_>, query: &Object) -> Answered {
         "messages.getChats" => chats::get_chats(call, query),
         "messages.getFullChat" => chats::get_full_chat(call, query),
         "messages.addChatUser" => chats::add_chat_user(call, query),
+        "messages.editChatAdmin" => chats::edit_chat_admin(call, query),
         "messages.deleteChatUser" => chats::delete_chat_user(call, query),
 
         "messages.setBotCallbackAnswer" => buttons::set_bot_callback_answer(call, query),

@@ -116,7 +116,8 @@ impl<'a> Teller<'a> {
             if member.user == group.creator {
                 Object::new("chatParticipantCreator").with("user_id", member.user)
             } else {
-                Object::new("chatParticipant")
+                let kind = if member.is_admin { "chatParticipantAdmin" } else { "chatParticipant" };
+                Object::new(kind)
                     .with("user_id", member.user)
                     .with("inviter_id", member.inviter)
                     .with("date", member.date)

@@ -1,4 +1,5 @@
-//! Basic groups. Every member has the rights that Telegram gives by default; the creator may also remove others.
+//! Basic groups. Every member has the rights that Telegram gives by default; the creator may also remove others, and with
+//! the administrators delete what others wrote.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +25,19 @@ pub struct Member {
     pub user: i64,
     pub inviter: i64,
     pub date: i32,
+    /// May delete what others wrote.
+    #[serde(default)]
+    pub is_admin: bool,
 }
 
 impl Group {
     pub fn has(&self, user: i64) -> bool {
         self.members.iter().any(|member| member.user == user)
+    }
+
+    /// Whether a member may delete what others wrote: the creator and the administrators.
+    pub fn is_run_by(&self, user: i64) -> bool {
+        self.creator == user || self.members.iter().any(|member| member.user == user && member.is_admin)
     }
 
     pub fn members(&self) -> impl Iterator<Item = i64> {
@@ -63,7 +72,8 @@ impl World {
         let id = self.next_group;
         self.next_group += 1;
         let title = title.trim().to_owned();
-        let members = everyone.iter().map(|user| Member { user: *user, inviter: creator, date: now }).collect();
+        let members =
+            everyone.iter().map(|user| Member { user: *user, inviter: creator, date: now, is_admin: false }).collect();
         self.groups.insert(id, Group { id, title: title.clone(), creator, date: now, version: 1, members });
         let effects = self.announce(creator, id, Action::Created { title, members: everyone }, now);
         Ok((id, effects))
@@ -81,9 +91,23 @@ impl World {
         if found.members.len() >= CHAT_SIZE_MAX {
             return Err(Refusal::bad("USERS_TOO_MUCH"));
         }
-        found.members.push(Member { user, inviter, date: now });
+        found.members.push(Member { user, inviter, date: now, is_admin: false });
         found.version += 1;
         Ok(self.announce(inviter, group, Action::Added { members: vec![user] }, now))
+    }
+
+    /// Makes a member an administrator, or no longer one; only the creator can.
+    pub fn set_admin(&mut self, by: i64, group: i64, user: i64, is_admin: bool) -> Result<(), Refusal> {
+        if self.member_of(by, group)?.creator != by {
+            return Err(Refusal::bad("CHAT_ADMIN_REQUIRED"));
+        }
+        let members = self.groups.get_mut(&group).into_iter().flat_map(|found| {
+            found.version += 1;
+            found.members.iter_mut()
+        });
+        let member = members.into_iter().find(|member| member.user == user);
+        member.ok_or(Refusal::bad("USER_NOT_PARTICIPANT"))?.is_admin = is_admin;
+        Ok(())
     }
 
     /// Takes a user out of a group: oneself, or, as its creator or as who invited them, another.

@@ -233,11 +233,11 @@ impl World {
         }
     }
 
-    /// In a private chat either side may delete for both; in a group the author, and who created it.
+    /// In a private chat either side may delete for both; in a group the author, and who runs it.
     fn may_revoke(&self, account: i64, message: &Message) -> bool {
         match message.place {
             Place::Private(..) => true,
-            Place::Group(id) => message.from == account || self.group(id).is_some_and(|group| group.creator == account),
+            Place::Group(id) => message.from == account || self.group(id).is_some_and(|group| group.is_run_by(account)),
         }
     }
 

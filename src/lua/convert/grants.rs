@@ -58,13 +58,22 @@ mod tests {
         assert!(refusal.contains("method:account.updateProfile"), "{refusal}");
         assert_eq!(check(&["method:account.*"], "account.updateProfile"), Ok(()));
         assert_eq!(check(&["method:account.updateProfile"], "account.updateProfile"), Ok(()));
-        assert!(check(&["http:account.updateProfile", "method:account.updateProfil"], "account.updateProfile").is_err());
+        assert!(
+            check(&["http:account.updateProfile", "method:account.updateProfil"], "account.updateProfile").is_err()
+        );
     }
 
     #[test]
     fn no_grant_allows_what_is_never_allowed() {
-        let never = ["auth.exportAuthorization", "auth.logOut", "initConnection", "invokeWithLayer", "invokeAfterMsg",
-            "invokeWithoutUpdates", "auth.importBotAuthorization"];
+        let never = [
+            "auth.exportAuthorization",
+            "auth.logOut",
+            "initConnection",
+            "invokeWithLayer",
+            "invokeAfterMsg",
+            "invokeWithoutUpdates",
+            "auth.importBotAuthorization",
+        ];
         for name in never {
             assert!(check(&["method:*"], name).is_err(), "{name}");
         }

@@ -86,7 +86,9 @@ fn by_id(client: &Client, wanted: Wanted, id: i64, path: &str) -> Result<Object,
     });
     match found {
         Some(peer) => object(wanted, peer, path),
-        None => Err(Stop::Wrong(format!("{path}: {id} was never met by this account; give its @name, or meet it first"))),
+        None => {
+            Err(Stop::Wrong(format!("{path}: {id} was never met by this account; give its @name, or meet it first")))
+        }
     }
 }
 

@@ -41,7 +41,13 @@ impl Converter<'_> {
         self.object(definition, fields, definition.name, 0)
     }
 
-    fn object(&self, definition: &'static Definition, fields: Option<&Table>, path: &str, depth: usize) -> Result<Object, Stop> {
+    fn object(
+        &self,
+        definition: &'static Definition,
+        fields: Option<&Table>,
+        path: &str,
+        depth: usize,
+    ) -> Result<Object, Stop> {
         if depth > MAX_DEPTH {
             return Err(Stop::Wrong(format!("{path}: nested too deep")));
         }
@@ -127,7 +133,8 @@ impl Converter<'_> {
             }
             (Type::Generic, LuaValue::Table(table)) => {
                 let name = constructor_name(table).unwrap_or_default();
-                let definition = tl::function(&name).ok_or_else(|| Stop::Wrong(format!("{path}: no method {name:?}")))?;
+                let definition =
+                    tl::function(&name).ok_or_else(|| Stop::Wrong(format!("{path}: no method {name:?}")))?;
                 Value::Object(self.object(definition, Some(table), path, depth + 1)?)
             }
             (ty, given) => return Err(wrong(path, ty, given)),

@@ -14,11 +14,51 @@ use crate::tl::{Raw, Reader, Tl, enums, types};
 
 /// Every field that a message may have, in the order that `pairs` shows them. The media are found under their own names.
 pub(in crate::lua) const MESSAGE_FIELDS: &[&str] = &[
-    "id", "chat", "from_user", "sender_chat", "date", "edit_date", "text", "caption", "entities", "media",
-    "media_group_id", "photo", "video", "audio", "voice", "document", "sticker", "animation", "video_note", "contact",
-    "location", "venue", "poll", "dice", "game", "invoice", "web_page", "reply_to_message_id", "topic_id",
-    "forward_origin", "via_bot", "reply_markup", "service", "new_chat_members", "left_chat_member", "views", "outgoing",
-    "mentioned", "scheduled", "command", "matches", "link", "text_markdown", "text_html", "raw",
+    "id",
+    "chat",
+    "from_user",
+    "sender_chat",
+    "date",
+    "edit_date",
+    "text",
+    "caption",
+    "entities",
+    "media",
+    "media_group_id",
+    "photo",
+    "video",
+    "audio",
+    "voice",
+    "document",
+    "sticker",
+    "animation",
+    "video_note",
+    "contact",
+    "location",
+    "venue",
+    "poll",
+    "dice",
+    "game",
+    "invoice",
+    "web_page",
+    "reply_to_message_id",
+    "topic_id",
+    "forward_origin",
+    "via_bot",
+    "reply_markup",
+    "service",
+    "new_chat_members",
+    "left_chat_member",
+    "views",
+    "outgoing",
+    "mentioned",
+    "scheduled",
+    "command",
+    "matches",
+    "link",
+    "text_markdown",
+    "text_html",
+    "raw",
 ];
 
 /// What fields need beside the bundle.
@@ -31,7 +71,12 @@ pub(in crate::lua) struct FieldContext<'a> {
 }
 
 /// One field of the message in a bundle; nil for what it does not have.
-pub(in crate::lua) fn message_field(lua: &Lua, bundle: Bundle, key: &str, context: &FieldContext) -> mlua::Result<Value> {
+pub(in crate::lua) fn message_field(
+    lua: &Lua,
+    bundle: Bundle,
+    key: &str,
+    context: &FieldContext,
+) -> mlua::Result<Value> {
     let parsed = enums::Message::get(&mut Reader::new(bundle.message));
     match parsed {
         Ok(enums::Message::Message(message)) => text_message(lua, &bundle, &message, key, context),
@@ -107,7 +152,9 @@ fn service_message(
         "new_chat_members" => {
             let ids = match action.definition().map(|d| d.name) {
                 Some("messageActionChatAddUser") => match action.decode() {
-                    Ok(object) => object.vector("users").unwrap_or_default().iter().filter_map(|id| id.as_int()).collect(),
+                    Ok(object) => {
+                        object.vector("users").unwrap_or_default().iter().filter_map(|id| id.as_int()).collect()
+                    }
                     Err(_) => Vec::new(),
                 },
                 Some("messageActionChatJoinedByLink" | "messageActionChatJoinedByRequest") => {
@@ -230,7 +277,9 @@ fn common(lua: &Lua, bundle: &Bundle, m: &Common, key: &str, context: &FieldCont
 fn link(bundle: &Bundle, chat: Peer, id: i32) -> Option<String> {
     let Peer::Channel(bare) = chat else { return None };
     match bundle.chat(chat) {
-        Some(enums::Chat::Channel(types::Channel { username: Some(name), .. })) => Some(format!("https://t.me/{name}/{id}")),
+        Some(enums::Chat::Channel(types::Channel { username: Some(name), .. })) => {
+            Some(format!("https://t.me/{name}/{id}"))
+        }
         _ => Some(format!("https://t.me/c/{bare}/{id}")),
     }
 }

@@ -5,7 +5,12 @@ use crate::client::{Client, Me, Peer};
 use crate::tl::{self, List, Object, Raw, Reader, Tl, Value, enums, types};
 
 /// A bundle for each message in the result of `call`.
-pub(in crate::lua) fn sent_messages(call: &Object, result: &[u8], me: &Me, client: &Client) -> Result<Vec<Vec<u8>>, String> {
+pub(in crate::lua) fn sent_messages(
+    call: &Object,
+    result: &[u8],
+    me: &Me,
+    client: &Client,
+) -> Result<Vec<Vec<u8>>, String> {
     let updates = enums::Updates::get(&mut Reader::new(result)).map_err(|error| error.to_string())?;
     let mut users = Vec::new();
     let mut chats = Vec::new();

@@ -228,13 +228,19 @@ pub(in crate::lua) fn media_table(lua: &Lua, raw: Raw) -> mlua::Result<Value> {
         }
         "game" => {
             if let Some(game) = media.object("game") {
-                copy(game, &[("id", "id"), ("title", "title"), ("short_name", "short_name"), ("description", "description")])?;
+                copy(
+                    game,
+                    &[("id", "id"), ("title", "title"), ("short_name", "short_name"), ("description", "description")],
+                )?;
             }
         }
         "invoice" => copy(&media, &[("title", "title"), ("currency", "currency"), ("total_amount", "total_amount")])?,
         "web_page" => {
             if let Some(page) = media.object("webpage") {
-                copy(page, &[("url", "url"), ("title", "title"), ("description", "description"), ("site_name", "site_name")])?;
+                copy(
+                    page,
+                    &[("url", "url"), ("title", "title"), ("description", "description"), ("site_name", "site_name")],
+                )?;
             }
         }
         _ => {
@@ -242,10 +248,16 @@ pub(in crate::lua) fn media_table(lua: &Lua, raw: Raw) -> mlua::Result<Value> {
                 copy(document, &[("date", "date"), ("size", "file_size"), ("mime_type", "mime_type")])?;
                 let attributes = document.vector("attributes").unwrap_or_default();
                 for attribute in attributes.iter().filter_map(|value| value.as_object()) {
-                    let pairs =
-                        [("file_name", "file_name"), ("w", "width"), ("h", "height"), ("title", "title"), ("alt", "emoji")];
+                    let pairs = [
+                        ("file_name", "file_name"),
+                        ("w", "width"),
+                        ("h", "height"),
+                        ("title", "title"),
+                        ("alt", "emoji"),
+                    ];
                     copy(attribute, &pairs)?;
-                    let seconds = attribute.get("duration").and_then(|d| d.as_int().or(d.as_double().map(|d| d as i64)));
+                    let seconds =
+                        attribute.get("duration").and_then(|d| d.as_int().or(d.as_double().map(|d| d as i64)));
                     if let Some(seconds) = seconds {
                         table.raw_set("duration", seconds)?;
                     }

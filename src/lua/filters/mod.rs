@@ -70,11 +70,7 @@ impl How {
     }
 
     pub fn unpack(packed: i64) -> How {
-        How {
-            prefix: packed as u16,
-            case_sensitive: packed & 1 << 16 != 0,
-            pattern: ((packed as u64) >> 32) as u32,
-        }
+        How { prefix: packed as u16, case_sensitive: packed & 1 << 16 != 0, pattern: ((packed as u64) >> 32) as u32 }
     }
 }
 
@@ -131,7 +127,9 @@ impl Node {
                 }
                 matched
             }
-            Node::Data(regex) => e.view.data().and_then(|d| std::str::from_utf8(d).ok()).is_some_and(|d| regex.is_match(d)),
+            Node::Data(regex) => {
+                e.view.data().and_then(|d| std::str::from_utf8(d).ok()).is_some_and(|d| regex.is_match(d))
+            }
             Node::User(set) => set.has_sender(e.view),
             Node::Chat(set) => set.has_chat(e.view),
             Node::Topic(topics) => e.view.topic().is_some_and(|topic| topics.contains(&topic)),

@@ -39,7 +39,6 @@ impl PeerSet {
     fn has(&self, id: i64, view: &View) -> bool {
         self.ids.contains(&id)
             || self.me && id == view.me.id
-            || !self.names.is_empty()
-                && view.usernames(id, |name| with_lower(name, |lower| self.names.contains(lower)))
+            || !self.names.is_empty() && view.usernames(id, |name| with_lower(name, |lower| self.names.contains(lower)))
     }
 }

@@ -50,7 +50,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         Ok(json::encode(&value, pretty))
     })?;
     natives.add("json_decode", |lua, _, text: Value| -> Answer<Value> {
-        let Value::String(text) = text else { return Ok(Err(format!("json.decode expects a string, got {}", text.type_name()))) };
+        let Value::String(text) = text else {
+            return Ok(Err(format!("json.decode expects a string, got {}", text.type_name())));
+        };
         match serde_json::from_slice(&text.as_bytes()) {
             Ok(value) => Ok(Ok(json::to_lua(lua, &value)?)),
             Err(error) => Ok(Err(format!("json.decode: {error}"))),
@@ -72,7 +74,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         Ok(runtime.files.load_module(lua, &module, env))
     })?;
     natives.add("unknown_global", |lua, _, name: Value| {
-        let Value::String(name) = name else { return Ok(format!("a global of type {} is not defined", name.type_name())) };
+        let Value::String(name) = name else {
+            return Ok(format!("a global of type {} is not defined", name.type_name()));
+        };
         let name = name.to_string_lossy();
         let mut known = Vec::new();
         lua.globals().for_each(|key: Value, _: Value| {

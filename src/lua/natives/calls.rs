@@ -35,7 +35,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         let fields = match fields {
             Value::Nil => None,
             Value::Table(fields) => Some(fields),
-            other => return Ok(Err(format!("{method}: its fields are expected in a table, got {}", super::type_of(&other)))),
+            other => {
+                return Ok(Err(format!("{method}: its fields are expected in a table, got {}", super::type_of(&other))));
+            }
         };
         let shape = match shape.as_deref() {
             Some("message") => Shape::Message,

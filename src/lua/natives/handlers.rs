@@ -61,14 +61,17 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         Ok(Ok(Filter(Rc::new(Node::Topic(topics)))))
     })?;
 
-    natives.add("on", |lua, runtime, args: (LuaString, Option<AnyUserData>, Function, Option<i64>)| -> Answer<u64> {
-        let (event, filter, function, group) = args;
-        let event = event.to_string_lossy();
-        let Some(kind) = EventKind::by_name(&event) else { return Ok(Err(format!("there is no event {event}"))) };
-        let filter = filter.as_ref().map(node).transpose()?;
-        let place = place(lua).trim_end_matches(": ").to_owned();
-        Ok(Ok(runtime.handlers.add(kind, group.unwrap_or(0), filter, function, place)))
-    })?;
+    natives.add(
+        "on",
+        |lua, runtime, args: (LuaString, Option<AnyUserData>, Function, Option<i64>)| -> Answer<u64> {
+            let (event, filter, function, group) = args;
+            let event = event.to_string_lossy();
+            let Some(kind) = EventKind::by_name(&event) else { return Ok(Err(format!("there is no event {event}"))) };
+            let filter = filter.as_ref().map(node).transpose()?;
+            let place = place(lua).trim_end_matches(": ").to_owned();
+            Ok(Ok(runtime.handlers.add(kind, group.unwrap_or(0), filter, function, place)))
+        },
+    )?;
     natives.add("remove", |_, runtime, id: u64| Ok(runtime.handlers.remove(id)))?;
     natives.add("note_command", |_, runtime, (name, description): (String, Option<String>)| {
         runtime.handlers.add_command(name, description);
@@ -90,7 +93,11 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
             if run.released {
                 return false;
             }
-            if stop { run.stopped = true } else { run.continued = true }
+            if stop {
+                run.stopped = true
+            } else {
+                run.continued = true
+            }
             true
         });
         Ok(match done {

@@ -20,7 +20,9 @@ const LONGEST: f64 = 10.0 * 365.0 * 86_400.0;
 
 pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.add("sleep", |_, runtime, seconds: Value| -> Answer<u64> {
-        let checked = may_wait(runtime, "tg.sleep").and_then(|()| wait_allowed(runtime)).and_then(|()| duration("tg.sleep", &seconds));
+        let checked = may_wait(runtime, "tg.sleep")
+            .and_then(|()| wait_allowed(runtime))
+            .and_then(|()| duration("tg.sleep", &seconds));
         Ok(checked.map(|time| {
             let clock = runtime.env.clock.clone();
             let wait = if time.as_secs_f64() <= NAP { Wait::Nap } else { Wait::Sleep };
@@ -36,7 +38,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         let Some(event) = EventKind::by_name(&event).filter(|kind| kind.is_update()) else {
             return Ok(Err(format!("tg.wait_for: there is no event {event} to wait for")));
         };
-        let checked = may_wait(runtime, "tg.wait_for").and_then(|()| wait_allowed(runtime)).and_then(|()| duration("tg.wait_for", &timeout));
+        let checked = may_wait(runtime, "tg.wait_for")
+            .and_then(|()| wait_allowed(runtime))
+            .and_then(|()| duration("tg.wait_for", &timeout));
         let time = match checked {
             Ok(time) => time,
             Err(problem) => return Ok(Err(problem)),
@@ -65,21 +69,26 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         runtime.push_job(Job { kind: JobKind::Task, function, args: (Value::Nil, Value::Nil) });
         Ok(Ok(true))
     })?;
-    natives.add("timer", |_, runtime, (name, seconds, function, again): (String, Value, Value, bool)| -> Answer<u64> {
-        let Value::Function(function) = function else {
-            return Ok(Err(format!("{name} expects a function, got {}", super::type_of(&function))));
-        };
-        let time = match duration(&name, &seconds) {
-            Ok(time) if again && time < Duration::from_millis(1) => return Ok(Err(format!("{name}: more often than every ms"))),
-            Ok(time) => time,
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let limit = runtime.spec.limits.timers;
-        if runtime.timers.borrow().len() >= limit {
-            return Ok(Err(format!("{name}: the script has {limit} timers already")));
-        }
-        Ok(Ok(timer(runtime, time, function, again)))
-    })?;
+    natives.add(
+        "timer",
+        |_, runtime, (name, seconds, function, again): (String, Value, Value, bool)| -> Answer<u64> {
+            let Value::Function(function) = function else {
+                return Ok(Err(format!("{name} expects a function, got {}", super::type_of(&function))));
+            };
+            let time = match duration(&name, &seconds) {
+                Ok(time) if again && time < Duration::from_millis(1) => {
+                    return Ok(Err(format!("{name}: more often than every ms")));
+                }
+                Ok(time) => time,
+                Err(problem) => return Ok(Err(problem)),
+            };
+            let limit = runtime.spec.limits.timers;
+            if runtime.timers.borrow().len() >= limit {
+                return Ok(Err(format!("{name}: the script has {limit} timers already")));
+            }
+            Ok(Ok(timer(runtime, time, function, again)))
+        },
+    )?;
     natives.add("cancel_timer", |_, runtime, id: u64| {
         let timer = runtime.timers.borrow_mut().remove(&id);
         if let Some(timer) = &timer {
@@ -104,7 +113,11 @@ fn nothing() -> Outcome {
 
 fn wait_allowed(runtime: &Runtime) -> Result<(), String> {
     let limit = runtime.spec.limits.waiting;
-    if runtime.waiting() < limit { Ok(()) } else { Err(format!("more than {limit} handlers wait in ask, wait_for and sleep")) }
+    if runtime.waiting() < limit {
+        Ok(())
+    } else {
+        Err(format!("more than {limit} handlers wait in ask, wait_for and sleep"))
+    }
 }
 
 fn duration(what: &str, seconds: &Value) -> Result<Duration, String> {

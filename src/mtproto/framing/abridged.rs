@@ -12,7 +12,7 @@ const LONG: usize = 0x7f;
 const QUICK_ACK: u8 = 0x80;
 
 pub(super) fn put(packet: &[u8], quick_ack: bool, out: &mut Vec<u8>) {
-    debug_assert!(packet.len() % 4 == 0, "MTProto packets are multiples of four bytes");
+    debug_assert!(packet.len().is_multiple_of(4), "MTProto packets are multiples of four bytes");
     let words = packet.len() / 4;
     let bit = if quick_ack { QUICK_ACK } else { 0 };
     if words < LONG {

@@ -35,6 +35,16 @@ pub(super) fn put_padded(packet: &[u8], quick_ack: bool, out: &mut Vec<u8>) {
     }
 }
 
+/// All bits set, the token, and up to 8 bytes of padding.
+/// <https://core.telegram.org/mtproto/mtproto-transports#padded-intermediate>
+pub(super) fn put_padded_quick_ack(token: u32, out: &mut Vec<u8>) {
+    let padding = (token % 9) as usize;
+    put_length(8 + padding, false, out);
+    out.extend_from_slice(&u32::MAX.to_le_bytes());
+    out.extend_from_slice(&token.to_le_bytes());
+    out.extend(token.to_be_bytes().into_iter().cycle().take(padding));
+}
+
 fn put_length(length: usize, quick_ack: bool, out: &mut Vec<u8>) {
     let bit = if quick_ack { QUICK_ACK } else { 0 };
     out.extend_from_slice(&(length as u32 | bit).to_le_bytes());
@@ -51,8 +61,12 @@ pub(super) fn take(input: &mut BytesMut, side: Side) -> Result<Part, FrameError>
 }
 
 pub(super) fn take_padded(input: &mut BytesMut, side: Side) -> Result<Part, FrameError> {
-    let mut part = take_any(input, side)?;
+    // A server's acknowledgment is a packet of its own here, so no length of its is marked.
+    let mut part = take_any(input, Side::Server)?;
     if let Part::Packet { packet, .. } = &mut part {
+        if let ([0xff, 0xff, 0xff, 0xff, a, b, c, d, ..], Side::Client, 8..=16) = (&packet[..], side, packet.len()) {
+            return Ok(Part::QuickAck(u32::from_le_bytes([*a, *b, *c, *d])));
+        }
         let length = without_padding(packet);
         packet.truncate(length);
     }

@@ -6,12 +6,16 @@
 mod abridged;
 mod full;
 mod intermediate;
+mod obfuscated;
 #[cfg(test)]
 mod tests;
 
 use bytes::{Buf, BytesMut};
 
+pub use self::obfuscated::Proxy;
+use self::obfuscated::{INIT, Obfuscation, is_http_or_tls};
 use super::Side;
+use crate::crypto::Random;
 
 /// The longest packet taken or given, in bytes. Nothing that Telegram sends comes near it; a longer length is a lie.
 pub const MAX_PACKET: usize = 1 << 24;
@@ -73,8 +77,9 @@ pub struct Framing {
     side: Side,
     /// None on a server until the first bytes have come.
     transport: Option<Transport>,
-    /// The client's announcement stands before its first packet.
-    announced: bool,
+    obfuscation: Option<Obfuscation>,
+    /// What the client sends before its first packet.
+    announcement: Vec<u8>,
     /// Sequence numbers of the full transport, each direction's own.
     sent: u32,
     received: u32,
@@ -84,21 +89,33 @@ pub struct Framing {
 impl Framing {
     /// The client's end; the transport's announcement goes out with the first packet.
     pub fn client(transport: Transport) -> Framing {
-        Framing::new(Side::Client, Some(transport))
+        Framing::new(Side::Client, Some(transport), announcement(transport).to_vec())
+    }
+
+    /// The client's end with obfuscation beneath the transport, to a server or through an MTProxy. A server can tell
+    /// all but the full transport.
+    pub fn obfuscated(transport: Transport, proxy: Option<Proxy>, random: &mut dyn Random) -> Framing {
+        let (obfuscation, init) = Obfuscation::client(transport, proxy, random);
+        let framing = Framing::new(Side::Client, Some(transport), init.to_vec());
+        Framing { obfuscation: Some(obfuscation), ..framing }
     }
 
     /// The server's end; the transport is found out from the client's first bytes.
     pub fn server() -> Framing {
-        Framing::new(Side::Server, None)
+        Framing::new(Side::Server, None, Vec::new())
     }
 
-    fn new(side: Side, transport: Option<Transport>) -> Framing {
-        Framing { side, transport, announced: side == Side::Server, sent: 0, received: 0, quick_ack_wanted: false }
+    fn new(side: Side, transport: Option<Transport>, announcement: Vec<u8>) -> Framing {
+        Framing { side, transport, obfuscation: None, announcement, sent: 0, received: 0, quick_ack_wanted: false }
     }
 
     /// The transport in use; None on a server that has not been told yet.
     pub fn transport(&self) -> Option<Transport> {
         self.transport
+    }
+
+    pub fn is_obfuscated(&self) -> bool {
+        self.obfuscation.is_some()
     }
 
     /// Appends one packet to `out`, ready for the socket.
@@ -120,10 +137,15 @@ impl Framing {
     /// Server: acknowledges the packet that [`quick_ack_wanted`](Self::quick_ack_wanted) was asked for.
     pub fn encode_quick_ack(&mut self, token: u32, out: &mut Vec<u8>) -> Result<(), FrameError> {
         let token = token | 1 << 31;
+        let start = out.len();
         match self.transport.ok_or(FrameError::NotYetKnown)? {
             Transport::Abridged => out.extend_from_slice(&token.to_be_bytes()),
-            Transport::Intermediate | Transport::Padded => out.extend_from_slice(&token.to_le_bytes()),
+            Transport::Intermediate => out.extend_from_slice(&token.to_le_bytes()),
+            Transport::Padded => intermediate::put_padded_quick_ack(token, out),
             Transport::Full => return Err(FrameError::NoQuickAck),
+        }
+        if let Some(obfuscation) = &mut self.obfuscation {
+            obfuscation.encrypt(&mut out[start..]);
         }
         Ok(())
     }
@@ -138,20 +160,23 @@ impl Framing {
     pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         let transport = match self.transport {
             Some(transport) => transport,
-            None => match detect(input)? {
-                Some((transport, announcement)) => {
-                    input.advance(announcement);
-                    *self.transport.insert(transport)
-                }
+            None => match self.detect(input)? {
+                Some(transport) => transport,
                 None => return Ok(None),
             },
         };
+        if let Some(obfuscation) = &mut self.obfuscation {
+            obfuscation.decrypt(input);
+        }
         let part = match transport {
             Transport::Abridged => abridged::take(input, self.side)?,
             Transport::Intermediate => intermediate::take(input, self.side)?,
             Transport::Padded => intermediate::take_padded(input, self.side)?,
             Transport::Full => full::take(input, &mut self.received)?,
         };
+        if let Some(obfuscation) = &mut self.obfuscation {
+            obfuscation.consumed_to(input.len());
+        }
         match part {
             Part::Incomplete => Ok(None),
             Part::QuickAck(token) => Ok(Some(Frame::QuickAck(token))),
@@ -179,16 +204,41 @@ impl Framing {
             return;
         };
         out.reserve(packet.len() + 24);
-        if !self.announced {
-            out.extend_from_slice(announcement(transport));
-            self.announced = true;
-        }
+        out.append(&mut self.announcement);
+        let start = out.len();
         match transport {
             Transport::Abridged => abridged::put(packet, quick_ack, out),
             Transport::Intermediate => intermediate::put(packet, quick_ack, out),
             Transport::Padded => intermediate::put_padded(packet, quick_ack, out),
             Transport::Full => full::put(packet, &mut self.sent, out),
         }
+        if let Some(obfuscation) = &mut self.obfuscation {
+            obfuscation.encrypt(&mut out[start..]);
+        }
+    }
+
+    /// Server: finds out the client's transport and takes off what announced it; None while there are too few bytes.
+    ///
+    /// The full transport announces nothing, but its second int is the sequence number 0 of its first packet.
+    fn detect(&mut self, input: &mut BytesMut) -> Result<Option<Transport>, FrameError> {
+        let (transport, announcement) = match &input[..] {
+            [0xef, ..] => (Transport::Abridged, 1),
+            [0xee, 0xee, 0xee, 0xee, ..] => (Transport::Intermediate, 4),
+            [0xdd, 0xdd, 0xdd, 0xdd, ..] => (Transport::Padded, 4),
+            [_, _, _, _, 0, 0, 0, 0, ..] => (Transport::Full, 0),
+            start if is_http_or_tls(start) => return Err(FrameError::UnknownTransport),
+            start => match start.first_chunk::<INIT>() {
+                Some(init) => {
+                    let (obfuscation, transport) = Obfuscation::server(init)?;
+                    self.obfuscation = Some(obfuscation);
+                    (transport, INIT)
+                }
+                None => return Ok(None),
+            },
+        };
+        input.advance(announcement);
+        self.transport = Some(transport);
+        Ok(Some(transport))
     }
 }
 
@@ -206,21 +256,6 @@ fn announcement(transport: Transport) -> &'static [u8] {
         Transport::Intermediate => &[0xee; 4],
         Transport::Padded => &[0xdd; 4],
         Transport::Full => &[],
-    }
-}
-
-/// Finds out a client's transport and how many bytes announced it; None while there are too few bytes to tell.
-///
-/// <https://core.telegram.org/mtproto/mtproto-transports>: the full transport announces nothing, but its second int is
-/// the sequence number 0 of its first packet.
-fn detect(input: &[u8]) -> Result<Option<(Transport, usize)>, FrameError> {
-    match input {
-        [0xef, ..] => Ok(Some((Transport::Abridged, 1))),
-        [0xee, 0xee, 0xee, 0xee, ..] => Ok(Some((Transport::Intermediate, 4))),
-        [0xdd, 0xdd, 0xdd, 0xdd, ..] => Ok(Some((Transport::Padded, 4))),
-        [_, _, _, _, 0, 0, 0, 0, ..] => Ok(Some((Transport::Full, 0))),
-        _ if input.len() < 8 => Ok(None),
-        _ => Err(FrameError::UnknownTransport),
     }
 }
 

@@ -2,8 +2,19 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::*;
+use crate::crypto::SeededRandom;
 
 const TRANSPORTS: [Transport; 4] = [Transport::Abridged, Transport::Intermediate, Transport::Padded, Transport::Full];
+
+/// A client of each transport, plain and obfuscated.
+fn clients() -> Vec<(String, Framing)> {
+    let plain = TRANSPORTS.map(|transport| (format!("{transport:?}"), Framing::client(transport)));
+    let obfuscated = TRANSPORTS[..3].iter().map(|&transport| {
+        let framing = Framing::obfuscated(transport, None, &mut SeededRandom::new(transport as u64));
+        (format!("obfuscated {transport:?}"), framing)
+    });
+    plain.into_iter().chain(obfuscated).collect()
+}
 
 /// A packet as an encrypted one looks: 24 bytes and whole blocks, its key id not zero.
 fn packet(blocks: usize) -> Vec<u8> {
@@ -28,24 +39,29 @@ fn drain(framing: &mut Framing, input: &mut BytesMut) -> Vec<Vec<u8>> {
 
 #[test]
 fn packets_round_trip_in_each_transport_and_direction() {
-    for transport in TRANSPORTS {
-        let (mut client, mut server) = (Framing::client(transport), Framing::server());
+    for (transport, mut client) in clients() {
+        let mut server = Framing::server();
         for packet in packets() {
             let mut stream = Vec::new();
             client.encode(&packet, &mut stream);
-            assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), [packet.clone()], "{transport:?}");
+            assert_eq!(
+                drain(&mut server, &mut BytesMut::from(&stream[..])),
+                std::slice::from_ref(&packet),
+                "{transport}"
+            );
             stream.clear();
             server.encode(&packet, &mut stream);
-            assert_eq!(drain(&mut client, &mut BytesMut::from(&stream[..])), [packet], "{transport:?}");
+            assert_eq!(drain(&mut client, &mut BytesMut::from(&stream[..])), [packet], "{transport}");
         }
-        assert_eq!(server.transport(), Some(transport));
+        assert_eq!(server.transport(), client.transport());
+        assert_eq!(server.is_obfuscated(), client.is_obfuscated());
     }
 }
 
 #[test]
 fn a_stream_may_come_byte_by_byte() {
-    for transport in TRANSPORTS {
-        let (mut client, mut server) = (Framing::client(transport), Framing::server());
+    for (transport, mut client) in clients() {
+        let mut server = Framing::server();
         let mut stream = Vec::new();
         packets().iter().for_each(|packet| client.encode(packet, &mut stream));
         let (mut input, mut got) = (BytesMut::new(), Vec::new());
@@ -53,17 +69,17 @@ fn a_stream_may_come_byte_by_byte() {
             input.extend_from_slice(&[byte]);
             got.extend(drain(&mut server, &mut input));
         }
-        assert_eq!(got, packets(), "{transport:?}");
+        assert_eq!(got, packets(), "{transport}");
     }
 }
 
 #[test]
 fn packets_that_come_together_are_told_apart() {
-    for transport in TRANSPORTS {
-        let (mut client, mut server) = (Framing::client(transport), Framing::server());
+    for (transport, mut client) in clients() {
+        let mut server = Framing::server();
         let mut stream = Vec::new();
         packets().iter().for_each(|packet| client.encode(packet, &mut stream));
-        assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), packets(), "{transport:?}");
+        assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), packets(), "{transport}");
     }
 }
 
@@ -76,39 +92,42 @@ fn an_unencrypted_packet_keeps_its_length_when_padded() {
         let (mut client, mut server) = (Framing::client(Transport::Padded), Framing::server());
         let mut stream = Vec::new();
         client.encode(&packet, &mut stream);
-        assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), [packet.clone()]);
+        assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), std::slice::from_ref(&packet));
     }
 }
 
 #[test]
 fn a_transport_error_is_not_a_packet() {
-    for transport in TRANSPORTS {
+    for (transport, mut client) in clients() {
+        let mut server = Framing::server();
+        let mut stream = Vec::new();
+        client.encode(&packet(1), &mut stream);
+        drain(&mut server, &mut BytesMut::from(&stream[..]));
         for code in [-404, -429, -444] {
-            let (mut client, mut server) = (Framing::client(transport), Framing::server());
-            let mut stream = Vec::new();
-            client.encode(&packet(1), &mut stream);
-            drain(&mut server, &mut BytesMut::from(&stream[..]));
             stream.clear();
             server.encode_transport_error(code, &mut stream);
             let got = client.decode(&mut BytesMut::from(&stream[..]));
-            assert_eq!(got, Ok(Some(Frame::TransportError(code))), "{transport:?}");
+            assert_eq!(got, Ok(Some(Frame::TransportError(code))), "{transport}");
         }
     }
 }
 
 #[test]
 fn a_quick_acknowledgment_is_asked_for_and_comes_back() {
-    for transport in [Transport::Abridged, Transport::Intermediate, Transport::Padded] {
-        for packet in packets() {
-            let (mut client, mut server) = (Framing::client(transport), Framing::server());
+    for (transport, mut client) in clients() {
+        let mut server = Framing::server();
+        if client.transport() == Some(Transport::Full) {
+            continue;
+        }
+        for (n, packet) in packets().into_iter().enumerate() {
             let mut stream = Vec::new();
             client.encode_with_quick_ack(&packet, &mut stream);
             assert_eq!(drain(&mut server, &mut BytesMut::from(&stream[..])), [packet]);
-            assert!(server.quick_ack_wanted(), "{transport:?}");
+            assert!(server.quick_ack_wanted(), "{transport}");
             stream.clear();
-            server.encode_quick_ack(0x1234_5678, &mut stream).expect("has quick acknowledgments");
+            server.encode_quick_ack(0x1234_5678 + n as u32, &mut stream).expect("has quick acknowledgments");
             let got = client.decode(&mut BytesMut::from(&stream[..]));
-            assert_eq!(got, Ok(Some(Frame::QuickAck(0x9234_5678))), "{transport:?}");
+            assert_eq!(got, Ok(Some(Frame::QuickAck(0x9234_5678 + n as u32))), "{transport}");
         }
     }
 }
@@ -178,6 +197,36 @@ fn a_full_packet_with_a_wrong_checksum_is_refused() {
 #[test]
 fn an_unknown_announcement_is_refused() {
     assert_eq!(refused(b"GET / HTTP/1.1\r\n"), FrameError::UnknownTransport);
+    assert_eq!(refused(&[1; 64]), FrameError::UnknownTransport);
+}
+
+#[test]
+fn an_obfuscated_stream_shows_no_constant_bytes() {
+    let first_bytes = |seed| {
+        let mut stream = Vec::new();
+        let mut framing = Framing::obfuscated(Transport::Intermediate, None, &mut SeededRandom::new(seed));
+        framing.encode(&packet(1), &mut stream);
+        assert_eq!(stream.len(), 64 + 4 + 40);
+        stream
+    };
+    let streams: Vec<Vec<u8>> = (0..20).map(first_bytes).collect();
+    for at in 0..streams[0].len() {
+        assert!(streams.iter().any(|stream| stream[at] != streams[0][at]), "byte {at} is constant");
+    }
+}
+
+#[test]
+fn a_proxys_secret_and_dc_are_in_the_first_bytes() {
+    let proxy = Proxy { secret: [0x99; 16], dc: -4 };
+    let mut framing = Framing::obfuscated(Transport::Padded, Some(proxy), &mut SeededRandom::new(1));
+    let mut stream = Vec::new();
+    framing.encode(&packet(1), &mut stream);
+    // As the documentation's pseudocode has it.
+    let key = crate::crypto::sha256(&[&stream[8..40], &[0x99; 16]]);
+    let iv: [u8; 16] = stream[40..56].try_into().expect("16 bytes");
+    let mut init = stream[..64].to_vec();
+    crate::crypto::Ctr::new(&key, &iv).apply(&mut init);
+    assert_eq!(init[56..62], [0xdd, 0xdd, 0xdd, 0xdd, 0xfc, 0xff]);
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use super::super::engine::Engine;
 use super::super::packet::{Message, body};
 use super::super::{Event, LostReason, MsgId, PacketError, Time};
 use crate::tl::envelope::{GzipPacked, MSG_COPY, MsgContainer};
-use crate::tl::{functions, types};
+use crate::tl::{enums, functions, types};
 
 impl Engine {
     /// Server: tells the client that its message was ignored, and why.
@@ -36,7 +36,7 @@ impl Engine {
         // 34 and 35: "an even msg_seqno expected (irrelevant message), but odd received", and the other way round.
         // Clients disagree about pings and other service messages, so both are taken for those.
         let parity = match (message.constructor(), message.seqno & 1) {
-            (MsgContainer::ID | types::MsgsAck::ID, 1) => Err(34),
+            (MsgContainer::ID | MSG_COPY | types::MsgsAck::ID, 1) => Err(34),
             (constructor, 0) if is_query(constructor) => Err(35),
             _ => Ok(()),
         };
@@ -46,11 +46,16 @@ impl Engine {
         }
     }
 
-    /// Client: whether a message may lie outside of the time window, because it says that our clock is wrong.
+    /// Client: whether a message may lie outside of the time window, because it answers one of ours that was refused for
+    /// its time or its salt. <https://core.telegram.org/mtproto/security_guidelines#checking-msg-id>
     pub(super) fn tells_the_time(&self, message: &Message) -> bool {
-        message.read::<types::BadMsgNotification>().is_ok_and(|notification| {
-            matches!(notification.error_code, 16 | 17) && self.calls.was_sent(MsgId(notification.bad_msg_id))
-        })
+        match message.read() {
+            Ok(enums::BadMsgNotification::BadMsgNotification(bad)) => {
+                matches!(bad.error_code, 16 | 17) && self.calls.was_sent(MsgId(bad.bad_msg_id))
+            }
+            Ok(enums::BadMsgNotification::BadServerSalt(bad)) => self.calls.was_sent(MsgId(bad.bad_msg_id)),
+            Err(_) => false,
+        }
     }
 
     pub(super) fn handle_bad_msg(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {

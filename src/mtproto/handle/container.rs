@@ -1,12 +1,14 @@
 //! Several messages in one. <https://core.telegram.org/mtproto/service_messages#containers>
 
 use super::super::engine::Engine;
-use super::super::outbox::MAX_MESSAGES;
 use super::super::packet::Message;
 use super::super::{MsgId, PacketError, Side, Time};
 use super::Within;
 use crate::tl::Reader;
 use crate::tl::envelope::{self, MSG_COPY, MsgContainer};
+
+/// "MTProto container can have at most 1024 messages."
+const MAX_TAKEN: usize = 1024;
 
 impl Engine {
     /// Handles each message of a container, and goes on when one is refused; returns the first error.
@@ -77,7 +79,7 @@ impl Engine {
 fn split(container: &Message, side: Side) -> Result<Vec<Message>, PacketError> {
     let mut reader = Reader::new(&container.body[4..]);
     let inner = MsgContainer::read(&mut reader).map_err(|_| PacketError::ContainerLength)?;
-    if inner.len() > MAX_MESSAGES {
+    if inner.len() > MAX_TAKEN {
         return Err(PacketError::ContainerCount(inner.len()));
     }
     let mut messages = Vec::with_capacity(inner.len());

@@ -54,7 +54,9 @@ impl Engine {
             if self.received.is_empty() {
                 // Nobody could have recorded a message of a session whose random id was made just now: our clock is off.
                 self.set_clock(message.id, now);
-            } else if !self.tells_the_time(message) {
+            } else if self.tells_the_time(message) {
+                self.set_clock(message.id, now);
+            } else {
                 return Err(error);
             }
         }
@@ -98,6 +100,8 @@ impl Engine {
         }
         match (message.constructor(), self.side) {
             (types::MsgsAck::ID, _) => self.handle_acks(&message),
+            // "A ping can be initiated by either side."
+            (functions::Ping::ID, _) => self.handle_ping(&message),
             (types::MsgsStateReq::ID, _) => self.handle_state_request(&message),
             (types::MsgResendReq::ID | types::MsgResendAnsReq::ID, _) => self.handle_resend_request(&message),
 
@@ -120,7 +124,6 @@ impl Engine {
             ) => self.handle_auth_key_destroyed(&message),
             (_, Side::Client) => self.handle_update(message),
 
-            (functions::Ping::ID, Side::Server) => self.handle_ping(&message),
             (functions::PingDelayDisconnect::ID, Side::Server) => self.handle_ping_delay_disconnect(&message, now),
             (functions::RpcDropAnswer::ID, Side::Server) => self.handle_drop_answer(&message),
             (functions::GetFutureSalts::ID, Side::Server) => self.handle_get_future_salts(&message, now),

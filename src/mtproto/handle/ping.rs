@@ -13,7 +13,7 @@ use crate::tl::{functions, types};
 #[derive(Debug)]
 pub(in crate::mtproto) struct Liveness {
     heard: Duration,
-    /// When something went out that makes an answer likely, after the peer was heard last.
+    /// Since when calls have waited without a pause.
     waiting_since: Option<Duration>,
     ping: Option<Ping>,
     next_ping: Duration,
@@ -37,10 +37,12 @@ impl Liveness {
         Liveness { heard: now, waiting_since: None, ping: None, next_ping, told: false, disconnect: None }
     }
 
-    pub fn heard(&mut self, now: Duration) {
+    pub fn heard(&mut self, now: Duration, calls_wait: bool) {
         self.heard = now;
-        self.waiting_since = None;
         self.told = false;
+        if !calls_wait {
+            self.waiting_since = None;
+        }
     }
 
     pub fn began_to_wait(&mut self, now: Duration) {

@@ -94,6 +94,8 @@ impl Engine {
         let query = MsgId(message.read::<functions::RpcDropAnswer>()?.req_msg_id);
         let said = if self.running.remove(&query) {
             self.events.push_back(Event::QueryDropped { msg_id: query });
+            // "The same rpc_answer_dropped_running is also returned in response to the original query."
+            self.answer(query, &body(types::RpcAnswerDroppedRunning {}));
             body(types::RpcAnswerDroppedRunning {})
         } else if let Some((id, sent)) = self.take_answer_to(query) {
             body(types::RpcAnswerDropped { msg_id: id.0, seq_no: sent.seqno, bytes: sent.body.len() as i32 })

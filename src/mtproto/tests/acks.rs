@@ -44,12 +44,12 @@ fn more_than_sixteen_acknowledgments_go_at_once() {
     for _ in 0..16 {
         pair.server.push(RESULT.into(), pair.now);
         let packets = pair.server_packets();
-        packets.iter().for_each(|packet| pair.to_client(packet));
+        packets.iter().for_each(|packet| pair.deliver_to_client(packet));
         assert_eq!(pair.client_packets().len(), 0);
     }
     pair.server.push(RESULT.into(), pair.now);
     let packets = pair.server_packets();
-    packets.iter().for_each(|packet| pair.to_client(packet));
+    packets.iter().for_each(|packet| pair.deliver_to_client(packet));
     assert_eq!(acknowledged(Side::Client, &pair.client_packets()).len(), 17);
 }
 
@@ -60,7 +60,7 @@ fn one_message_acknowledges_at_most_8192() {
         pair.server.push(RESULT.into(), pair.now);
     }
     for packet in pair.server_packets() {
-        pair.to_client(&packet);
+        pair.deliver_to_client(&packet);
     }
     let packets = pair.client_packets();
     assert_eq!(packets.len(), 2);
@@ -113,10 +113,10 @@ fn what_came_twice_is_acknowledged_twice() {
     let mut pair = Pair::connected();
     pair.server.push(RESULT.into(), pair.now);
     let packets = pair.server_packets();
-    pair.to_client(&packets[0]);
+    pair.deliver_to_client(&packets[0]);
     pair.wait(seconds(5));
     let first = acknowledged(Side::Client, &pair.client_packets());
-    pair.to_client(&packets[0]);
+    pair.deliver_to_client(&packets[0]);
     pair.wait(seconds(5));
     assert_eq!(acknowledged(Side::Client, &pair.client_packets()), first);
     assert_eq!(pair.client_events(), [Event::Update(RESULT.into())]);

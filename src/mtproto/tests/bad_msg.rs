@@ -19,7 +19,7 @@ fn refusals(packets: &[bytes::Bytes]) -> Vec<(MsgId, i32)> {
 
 /// What the server of a session says to this packet of its client.
 fn server_says(pair: &mut Pair, packet: &Forged) -> Vec<(MsgId, i32)> {
-    pair.to_server(&packet.packet(Side::Client));
+    pair.deliver_to_server(&packet.packet(Side::Client));
     let said = refusals(&pair.server_packets());
     assert_eq!(pair.server_events(), [], "what is refused is not handled");
     said
@@ -82,9 +82,9 @@ fn a_notification_of_a_message_never_sent_changes_nothing() {
     let mut pair = Pair::connected();
     let id = msg_id(pair.now.unix, 900, 1);
     let body = Writer::new(BAD_SERVER_SALT).long(12).int(1).int(48).long(666).done();
-    pair.to_client(&Forged::new(id, 0, body).packet(Side::Server));
+    pair.deliver_to_client(&Forged::new(id, 0, body).packet(Side::Server));
     let body = Writer::new(BAD_MSG_NOTIFICATION).long(12).int(1).int(16).done();
-    pair.to_client(&Forged::new(msg_id(pair.now.unix, 901, 1), 0, body).packet(Side::Server));
+    pair.deliver_to_client(&Forged::new(msg_id(pair.now.unix, 901, 1), 0, body).packet(Side::Server));
     assert_eq!(pair.client.server_salt(pair.now), SALT);
     assert_eq!(pair.client_events(), []);
 }
@@ -133,13 +133,13 @@ fn a_machine_that_slept_takes_its_wall_clock() {
     pair.now.unix += seconds(3600);
     pair.server = engine(Side::Server, SESSION, 3);
     let id = msg_id(pair.now.unix, 0, 3);
-    pair.to_client(&Forged::new(id, 1, RESULT).packet(Side::Server));
+    pair.deliver_to_client(&Forged::new(id, 1, RESULT).packet(Side::Server));
     assert_eq!(pair.client_events(), [Event::Update(RESULT.into())]);
     pair.send();
     let packets = pair.client_packets();
     let (id, ..) = opened(Side::Client, &packets[0]);
     assert_eq!(id.seconds(), pair.now.unix.as_secs() as i64);
-    pair.to_server(&packets[0]);
+    pair.deliver_to_server(&packets[0]);
     assert_eq!(pair.errors, []);
 }
 
@@ -152,7 +152,7 @@ fn a_client_that_slept_without_noticing_learns_the_time() {
     let call = pair.client.send(QUERY.into(), slept);
     for _ in 0..3 {
         while let Some(packet) = pair.client.poll_packet(slept) {
-            pair.to_server(&packet);
+            pair.deliver_to_server(&packet);
         }
         for query in pair.queries() {
             pair.reply(query);
@@ -194,7 +194,7 @@ fn a_container_with_an_id_that_came_before_is_refused_with_19() {
     let id = msg_id(pair.now.unix + seconds(2), 0, 0);
     let body = container(&[Forged::new(msg_id(pair.now.unix + seconds(1), 0, 0), 3, QUERY)]);
     let packet = Forged::new(id, 4, body);
-    pair.to_server(&packet.packet(Side::Client));
+    pair.deliver_to_server(&packet.packet(Side::Client));
     assert_eq!(pair.queries().len(), 1);
     assert_eq!(server_says(&mut pair, &packet), [(id, 19)]);
 }
@@ -203,7 +203,7 @@ fn a_container_with_an_id_that_came_before_is_refused_with_19() {
 fn a_message_older_than_all_that_is_remembered_is_refused_with_20() {
     let mut pair = Pair::connected();
     for n in 0..5000 {
-        pair.to_server(
+        pair.deliver_to_server(
             &Forged::new(msg_id(pair.now.unix + seconds(1), n, 0), 2, Writer::new(HTTP_WAIT).done())
                 .packet(Side::Client),
         );
@@ -216,7 +216,7 @@ fn a_message_older_than_all_that_is_remembered_is_refused_with_20() {
 #[test]
 fn a_seqno_lower_than_that_of_an_older_message_is_refused_with_32() {
     let mut pair = Pair::connected();
-    pair.to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 500, 0), 11, QUERY).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 500, 0), 11, QUERY).packet(Side::Client));
     assert_eq!(pair.queries().len(), 1);
     let id = msg_id(pair.now.unix + seconds(1), 501, 0);
     assert_eq!(server_says(&mut pair, &Forged::new(id, 9, QUERY)), [(id, 32)]);
@@ -228,7 +228,7 @@ fn a_seqno_lower_than_that_of_an_older_message_is_refused_with_32() {
 #[test]
 fn a_seqno_higher_than_that_of_a_newer_message_is_refused_with_33() {
     let mut pair = Pair::connected();
-    pair.to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 500, 0), 11, QUERY).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 500, 0), 11, QUERY).packet(Side::Client));
     assert_eq!(pair.queries().len(), 1);
     let id = msg_id(pair.now.unix + seconds(1), 499, 0);
     assert_eq!(server_says(&mut pair, &Forged::new(id, 13, QUERY)), [(id, 33)]);
@@ -253,7 +253,7 @@ fn a_wrong_salt_is_refused_with_the_right_one() {
     let mut pair = Pair::connected();
     let id = msg_id(pair.now.unix + seconds(1), 0, 0);
     let packet = Forged { salt: 1, ..Forged::new(id, 3, QUERY) };
-    pair.to_server(&packet.packet(Side::Client));
+    pair.deliver_to_server(&packet.packet(Side::Client));
     let packets = pair.server_packets();
     assert_eq!(refusals(&packets), [(id, 48)]);
     let (_, _, body) = messages(Side::Server, &packets[0])[0].clone();
@@ -276,7 +276,7 @@ fn refused_with(pair: &mut Pair, code: i32) -> Vec<bytes::Bytes> {
     let (bad, seqno, _) = opened(Side::Client, packets.last().expect("something was sent"));
     let id = pair.server.ids.next(pair.now.unix, crate::mtproto::ids::IdKind::Response);
     let body = Writer::new(BAD_MSG_NOTIFICATION).long(bad.0).int(seqno).int(code).done();
-    pair.to_client(&Forged::new(id, 0, body).packet(Side::Server));
+    pair.deliver_to_client(&Forged::new(id, 0, body).packet(Side::Server));
     assert_eq!(pair.errors, []);
     pair.client_packets()
 }
@@ -291,7 +291,7 @@ fn a_call_refused_for_its_seqno_or_id_is_sent_again_with_others() {
         let messages = messages(Side::Client, &packets[0]);
         let (id, seqno, _) = messages.iter().find(|(_, _, body)| body == QUERY).expect("the call goes again");
         assert!(*id > call && *seqno > 3, "code {code}: {id} {seqno}");
-        pair.to_server(&packets[0]);
+        pair.deliver_to_server(&packets[0]);
         let query = pair.queries()[0];
         pair.reply(query);
         pair.settle();
@@ -318,7 +318,7 @@ fn a_call_refused_again_and_again_is_given_up() {
         let (bad, ..) = opened(Side::Client, &packets[0]);
         let id = msg_id(pair.now.unix + seconds(1), n, 1);
         let body = Writer::new(BAD_MSG_NOTIFICATION).long(bad.0).int(1).int(35).done();
-        pair.to_client(&Forged::new(id, 0, body).packet(Side::Server));
+        pair.deliver_to_client(&Forged::new(id, 0, body).packet(Side::Server));
     }
     let lost = Event::QueryLost { to: call, body: QUERY.into(), reason: LostReason::Refused(35) };
     assert_eq!(pair.client_events(), [lost]);

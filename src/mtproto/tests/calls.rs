@@ -62,7 +62,7 @@ fn what_waits_together_goes_in_one_container() {
     assert_eq!(constructor(&body), MSG_CONTAINER);
     assert_eq!(seqno & 1, 0, "a container is not content-related");
     assert!(messages(Side::Client, &packets[0]).iter().all(|(inner, seqno, _)| *inner < id && seqno & 1 == 1));
-    pair.to_server(&packets[0]);
+    pair.deliver_to_server(&packets[0]);
     assert_eq!(pair.queries().len(), 5);
 }
 
@@ -75,7 +75,7 @@ fn a_container_has_at_most_1020_messages() {
     let packets = pair.client_packets();
     let counts: Vec<usize> = packets.iter().map(|packet| messages(Side::Client, packet).len()).collect();
     assert_eq!(counts, [1020, 1020, 460]);
-    packets.iter().for_each(|packet| pair.to_server(packet));
+    packets.iter().for_each(|packet| pair.deliver_to_server(packet));
     assert_eq!(pair.queries().len(), 2500);
     assert_eq!(pair.errors, [], "ids and seqnos grow together across containers");
 }
@@ -91,7 +91,7 @@ fn a_container_has_at_most_a_mebibyte() {
     }
     let packets = pair.client_packets();
     assert_eq!(packets.iter().map(|packet| messages(Side::Client, packet).len()).collect::<Vec<_>>(), [2, 2]);
-    packets.iter().for_each(|packet| pair.to_server(packet));
+    packets.iter().for_each(|packet| pair.deliver_to_server(packet));
     assert_eq!(pair.server_events().len(), 4);
 }
 
@@ -102,7 +102,7 @@ fn what_compresses_well_is_compressed_both_ways() {
     let call = pair.client.send(large.clone(), pair.now);
     let packets = pair.client_packets();
     assert!(packets[0].len() < 1000);
-    pair.to_server(&packets[0]);
+    pair.deliver_to_server(&packets[0]);
     let events = pair.server_events();
     let [Event::Query { msg_id, body }] = &events[..] else { panic!("{events:?}") };
     assert_eq!(body, &large);
@@ -110,7 +110,7 @@ fn what_compresses_well_is_compressed_both_ways() {
     pair.server.push(large.clone(), pair.now);
     let packets = pair.server_packets();
     assert!(packets[0].len() < 1000);
-    pair.to_client(&packets[0]);
+    pair.deliver_to_client(&packets[0]);
     assert_eq!(pair.client_events(), [Event::Reply { to: call, result: Ok(large.clone()) }, Event::Update(large)]);
 }
 
@@ -147,7 +147,7 @@ fn an_answer_that_is_there_already_is_dropped_with_its_call() {
     let lost = pair.server_packets();
     pair.client.cancel(call);
     let packets = pair.client_packets();
-    packets.iter().for_each(|packet| pair.to_server(packet));
+    packets.iter().for_each(|packet| pair.deliver_to_server(packet));
     let answers = pair.server_packets();
     let (_, _, body) = messages(Side::Server, &answers[0])[0].clone();
     assert_eq!(constructor(&body[12..]), RPC_ANSWER_DROPPED);

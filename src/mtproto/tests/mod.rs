@@ -3,6 +3,7 @@
 mod acks;
 mod bad_msg;
 mod calls;
+mod chaos;
 mod hostile;
 mod pair;
 mod ping;

@@ -150,6 +150,8 @@ pub struct Pair {
     pub now: Time,
     /// What the server's clock, `now`, is ahead of the client's.
     pub server_ahead: i64,
+    /// How often the server has forgotten the session.
+    servers: u64,
     /// All that was refused, and by whom.
     pub errors: Vec<(Side, PacketError)>,
 }
@@ -161,6 +163,7 @@ impl Pair {
             server: engine(Side::Server, SESSION, 2),
             now: start(),
             server_ahead: 0,
+            servers: 0,
             errors: Vec::new(),
         }
     }
@@ -204,13 +207,13 @@ impl Pair {
         std::iter::from_fn(|| self.server.poll_packet(self.now)).collect()
     }
 
-    pub fn to_server(&mut self, packet: &[u8]) {
+    pub fn deliver_to_server(&mut self, packet: &[u8]) {
         if let Err(error) = self.server.handle_packet(packet.into(), self.now) {
             self.errors.push((Side::Server, error));
         }
     }
 
-    pub fn to_client(&mut self, packet: &[u8]) {
+    pub fn deliver_to_client(&mut self, packet: &[u8]) {
         let now = self.client_now();
         if let Err(error) = self.client.handle_packet(packet.into(), now) {
             self.errors.push((Side::Client, error));
@@ -224,8 +227,8 @@ impl Pair {
             if up.is_empty() && down.is_empty() {
                 return;
             }
-            up.iter().for_each(|packet| self.to_server(packet));
-            down.iter().for_each(|packet| self.to_client(packet));
+            up.iter().for_each(|packet| self.deliver_to_server(packet));
+            down.iter().for_each(|packet| self.deliver_to_client(packet));
         }
         panic!("they do not come to an end");
     }
@@ -284,7 +287,8 @@ impl Pair {
 
     /// The server has forgotten the session.
     pub fn forget_session(&mut self) {
-        self.server = engine(Side::Server, SESSION, 3);
+        self.servers += 1;
+        self.server = engine(Side::Server, SESSION, 2 + self.servers);
     }
 }
 

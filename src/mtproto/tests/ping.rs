@@ -21,7 +21,7 @@ fn pings_need_no_acknowledgment() {
     pair.client.ping(pair.now);
     let packets = pair.client_packets();
     assert_eq!(opened(Side::Client, &packets[0]).1 & 1, 0);
-    pair.to_server(&packets[0]);
+    pair.deliver_to_server(&packets[0]);
     assert_eq!(opened(Side::Server, &pair.server_packets()[0]).1 & 1, 0);
 }
 
@@ -31,7 +31,7 @@ fn a_pong_tells_how_long_it_took() {
     let ping_id = pair.client.ping(pair.now);
     let packets = pair.client_packets();
     pair.wait(seconds(2));
-    pair.to_server(&packets[0]);
+    pair.deliver_to_server(&packets[0]);
     pair.settle();
     assert_eq!(pair.client_events(), [Event::Pong { ping_id, took: seconds(2) }]);
 }
@@ -64,6 +64,34 @@ fn a_dead_connection_is_noticed_within_fifteen_seconds_while_a_call_waits() {
     }
     assert_eq!(events, [Event::Unresponsive]);
     assert!(pair.now.mono - begin <= seconds(15), "{:?}", pair.now.mono - begin);
+}
+
+#[test]
+fn a_connection_that_dies_long_after_its_call_went_out_is_noticed_as_soon() {
+    let mut pair = Pair::connected();
+    pair.send();
+    for _ in 0..37 {
+        pair.wait(seconds(1));
+        pair.settle();
+    }
+    pair.client_events();
+    let begin = pair.now.mono;
+    while pair.client_events().is_empty() {
+        pair.wait(seconds(1));
+        pair.client_packets();
+    }
+    assert!(pair.now.mono - begin <= seconds(15), "{:?}", pair.now.mono - begin);
+}
+
+#[test]
+fn a_call_after_a_long_pause_is_not_pinged_for_at_once() {
+    let mut pair = Pair::connected();
+    pair.call();
+    pair.flush_acks();
+    pair.wait(seconds(30));
+    pair.send();
+    assert_eq!(pair.client_packets().len(), 1);
+    assert_eq!(pair.client.poll_timeout(), Some(pair.now.mono + seconds(5)));
 }
 
 #[test]
@@ -104,7 +132,7 @@ fn a_timeout_that_is_not_due_does_nothing() {
 fn a_plain_ping_is_answered_too() {
     let mut pair = Pair::connected();
     let id = msg_id(pair.now.unix + seconds(1), 0, 0);
-    pair.to_server(&Forged::new(id, 3, Writer::new(PING).long(5).done()).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(id, 3, Writer::new(PING).long(5).done()).packet(Side::Client));
     let packets = pair.server_packets();
     let (_, _, pong) = messages(Side::Server, &packets[0])[0].clone();
     assert_eq!(pong, Writer::new(PONG).long(id.0).long(5).done());

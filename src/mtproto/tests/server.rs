@@ -29,9 +29,9 @@ fn a_session_that_begins_with_a_container_begins_with_its_first_message() {
 #[test]
 fn an_older_message_begins_the_session_again() {
     let mut pair = Pair::new();
-    pair.to_server(&Forged::new(msg_id(pair.now.unix, 10, 0), 3, QUERY).packet(Side::Client));
-    pair.to_server(&Forged::new(msg_id(pair.now.unix, 5, 0), 1, QUERY).packet(Side::Client));
-    pair.to_server(&Forged::new(msg_id(pair.now.unix, 15, 0), 5, QUERY).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(msg_id(pair.now.unix, 10, 0), 3, QUERY).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(msg_id(pair.now.unix, 5, 0), 1, QUERY).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(msg_id(pair.now.unix, 15, 0), 5, QUERY).packet(Side::Client));
     let packets = pair.server_packets();
     let firsts: Vec<i64> = messages(Side::Server, &packets[0])
         .iter()
@@ -54,6 +54,23 @@ fn calls_older_than_a_sessions_beginning_are_sent_again_on_its_first_connection(
     pair.settle();
     let events = pair.client_events();
     assert!(events.contains(&answer(call)) && events.contains(&answer(later)), "{events:?}");
+}
+
+#[test]
+fn a_session_that_is_announced_twice_loses_nothing() {
+    let mut pair = Pair::connected();
+    let call = pair.send();
+    pair.settle();
+    let announce = |n, first: i64| {
+        let body = Writer::new(NEW_SESSION_CREATED).long(first).long(5).long(SALT).done();
+        Forged::new(msg_id(start().unix + seconds(6), n, 3), 1, body).packet(Side::Server)
+    };
+    pair.client.reconnected(pair.now);
+    pair.deliver_to_client(&announce(0, call.0));
+    assert!(matches!(pair.client_events()[..], [Event::SessionRenewed { unique_id: 5, .. }]));
+    pair.deliver_to_client(&announce(1, call.0 + 4));
+    assert_eq!(pair.client_events(), []);
+    assert_eq!(pair.client.calls_waiting(), 1);
 }
 
 #[test]
@@ -83,12 +100,12 @@ fn a_query_that_comes_twice_is_handled_once_and_its_answer_sent_again() {
     let mut pair = Pair::connected();
     let call = pair.send();
     let packets = pair.client_packets();
-    pair.to_server(&packets[0]);
+    pair.deliver_to_server(&packets[0]);
     let query = pair.queries()[0];
     pair.reply(query);
     pair.server_packets();
     let again = container(&[Forged::new(query, opened(Side::Client, &packets[0]).1, QUERY)]);
-    pair.to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 0), 4, again).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 0), 4, again).packet(Side::Client));
     assert_eq!(pair.queries(), []);
     pair.settle();
     assert_eq!(pair.client_events(), [answer(call)]);
@@ -113,7 +130,7 @@ fn future_salts_are_answered() {
     let mut pair = Pair::connected();
     let now = pair.now.unix.as_secs() as i32;
     let id = msg_id(pair.now.unix + seconds(1), 0, 0);
-    pair.to_server(&Forged::new(id, 3, Writer::new(GET_FUTURE_SALTS).int(3).done()).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(id, 3, Writer::new(GET_FUTURE_SALTS).int(3).done()).packet(Side::Client));
     let packets = pair.server_packets();
     let (_, _, body) = messages(Side::Server, &packets[0])[0].clone();
     let expected = Writer::new(FUTURE_SALTS).long(id.0).int(now).int(1).int(now).int(now + 3600).long(SALT);

@@ -1,0 +1,98 @@
+//! `moongram run`: the host on Telegram, by the configuration.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::Args;
+
+use super::log;
+use crate::client::{self, Client, SessionAt, SignIn};
+use crate::crypto::RsaPublicKey;
+use crate::host::config::{self, Config, TransportName};
+use crate::host::{Host, Selection};
+use crate::mtproto::Transport;
+use crate::net::Clock;
+
+#[derive(Args)]
+#[command(after_help = "Example:  moongram run -c bots/moongram.toml")]
+pub struct Options {
+    /// The configuration
+    #[arg(short, long, default_value = config::FILE, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
+    log.start(log::Reader::Operator)?;
+    let config = Config::read(&options.config)?;
+    let folder = config.path(&config.scripts.folder);
+    ensure!(folder.is_dir(), "{}: no such folder; `[scripts] folder` names the scripts' folder", folder.display());
+    let clock = Clock::real();
+    let client = Client::start(client_config(&config)?, clock.clone()).await?;
+    let me = client.me();
+    tracing::info!("running as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
+    let selection = Selection { include: config.scripts.include.clone(), exclude: config.scripts.exclude.clone() };
+    let options = crate::host::Options { folder, selection, config: Arc::new(config) };
+    let host = Host::start(options, client.clone(), clock, tokio::sync::broadcast::channel(64).0).await;
+    tokio::select! {
+        () = asked_to_end() => {
+            tracing::info!("stopping: handlers that run may end");
+            host.stop().await;
+            client.stop().await;
+            Ok(ExitCode::SUCCESS)
+        }
+        reason = client.ended() => {
+            host.stop().await;
+            client.stop().await;
+            Err(anyhow!("the session has ended: {reason}"))
+        }
+    }
+}
+
+fn client_config(config: &Config) -> Result<client::Config> {
+    let account = &config.account;
+    let missing = |key: &str| format!("`account.{key}` is missing: get one at https://my.telegram.org");
+    let mut keys = Vec::new();
+    for file in &config.network.public_keys {
+        let path = config.path(file);
+        let pem = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        keys.push(RsaPublicKey::from_pem(&pem).with_context(|| path.display().to_string())?);
+    }
+    let sign_in = match &account.bot_token {
+        Some(token) => SignIn::Bot { token: token.read(&config.base).context("account.bot_token")? },
+        None => SignIn::Stored,
+    };
+    let transport = match config.network.transport {
+        TransportName::Abridged => Transport::Abridged,
+        TransportName::Intermediate => Transport::Intermediate,
+        TransportName::Padded => Transport::Padded,
+        TransportName::Full => Transport::Full,
+    };
+    let api_id = account.api_id.with_context(|| missing("api_id"))?;
+    let api_hash = account.api_hash.as_ref().with_context(|| missing("api_hash"))?.read(&config.base)?;
+    let session = SessionAt::File(config.path(&account.session));
+    let mut options = client::Config::new(api_id, api_hash, sign_in, session);
+    options.dcs = config.network.dc.iter().map(|dc| client::Dc { id: dc.id, address: dc.address }).collect();
+    options.public_keys = keys;
+    options.transport = transport;
+    options.test_dc = config.network.test_dc;
+    options.flood_sleep_threshold = account.flood_sleep_threshold;
+    Ok(options)
+}
+
+/// Until Ctrl-C or SIGTERM.
+pub async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

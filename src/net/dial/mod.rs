@@ -1,0 +1,255 @@
+//! From the address of a DC to a stream of bytes for the framing, straight or through a proxy.
+//!
+//! ```text
+//! Direct   TCP ─────────────────┐
+//! Socks5   TCP ▸ SOCKS5 ────────┼▸ (TLS ▸ WebSocket) ▸ (obfuscation) ▸ stream
+//! Http     TCP ▸ HTTP CONNECT ──┘
+//! MtProxy  TCP ▸ (fake TLS) ▸ obfuscation with the secret ▸ stream
+//! ```
+//!
+//! Every step has a time-out, and an error says at which step and on whose side it failed.
+
+mod disguise;
+mod error;
+mod eyeballs;
+mod http;
+mod socks;
+mod tcp;
+mod via;
+mod websocket;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::crypto::SystemRandom;
+use crate::mtproto::Transport;
+use crate::mtproto::faketls::{Greeting, Records};
+use crate::mtproto::obfuscated::{Obfuscated, ProxyDc, Secret};
+use crate::net::Clock;
+use disguise::{Disguised, GreetError};
+use socks::Onward;
+
+pub use error::{DialError, Peer, Step, Tried};
+pub use via::{Login, Place, Via, ViaError};
+pub use websocket::{Trust, UrlError, WebSocket};
+
+/// A stream of bytes, whatever is below it.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+pub type BoxedStream = Box<dyn ByteStream>;
+
+/// What to reach, and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub endpoint: Endpoint,
+    /// An MTProxy is asked for this DC and looks up its address itself.
+    pub dc: ProxyDc,
+    /// The framing that is wanted. A proxy's secret may demand another: see [`Dialed::transport`].
+    pub transport: Transport,
+    /// Makes the stream look random to those who look on. An MTProxy and WebSocket have it in any case.
+    pub obfuscated: bool,
+    /// Seconds that Telegram's clock is ahead of ours, as far as known. Fake TLS proves its secret with the time.
+    pub time_offset: i64,
+    /// How long each step may take.
+    pub patience: Duration,
+}
+
+/// Where a DC listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// TCP, the preferred address first. All are tried if need be.
+    Addresses(Vec<SocketAddr>),
+    WebSocket(WebSocket),
+}
+
+impl Target {
+    /// A DC at `addresses`, not obfuscated, with ten seconds for each step.
+    pub fn new(dc: ProxyDc, addresses: Vec<SocketAddr>, transport: Transport) -> Target {
+        Target {
+            endpoint: Endpoint::Addresses(addresses),
+            dc,
+            transport,
+            obfuscated: false,
+            time_offset: 0,
+            patience: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A stream, ready for the framing.
+pub struct Dialed {
+    /// Bytes written go out without a flush as long as somebody reads.
+    pub stream: BoxedStream,
+    /// The framing to use: [`Framing::client`](crate::mtproto::Framing::client).
+    pub transport: Transport,
+}
+
+impl std::fmt::Debug for Dialed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialed").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}
+
+/// Connects to `target`. Takes no longer than the target's patience for each step; dropping the future gives up.
+pub async fn dial(target: &Target, via: &Via, clock: &Clock) -> Result<Dialed, DialError> {
+    let dialling = Dialling { target, via, clock };
+    if let Via::MtProxy { proxy, secret } = via {
+        return dialling.through_mtproxy(proxy, secret).await;
+    }
+    match &target.endpoint {
+        Endpoint::Addresses(addresses) => {
+            let stream = dialling.reach(addresses).await?;
+            Ok(if target.obfuscated { dialling.obfuscate(stream) } else { dialling.plain(stream) })
+        }
+        Endpoint::WebSocket(socket) => {
+            let peer = Peer::Server(socket.name());
+            let stream = dialling.reach_name(&socket.place, &peer).await?;
+            if socket.secure {
+                let securing = websocket::secure(stream, socket, &peer);
+                let stream = dialling.in_time(Step::Tls, &peer, securing).await?;
+                dialling.upgrade(stream, socket, &peer).await
+            } else {
+                dialling.upgrade(stream, socket, &peer).await
+            }
+        }
+    }
+}
+
+struct Dialling<'a> {
+    target: &'a Target,
+    via: &'a Via,
+    clock: &'a Clock,
+}
+
+impl Dialling<'_> {
+    /// A TCP stream to one of `addresses`, straight or through the proxy.
+    async fn reach(&self, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+        let Target { patience, dc, .. } = self.target;
+        let places = addresses.iter().map(|address| Place { host: address.ip().to_string(), port: address.port() });
+        match self.via {
+            Via::Direct | Via::MtProxy { .. } => {
+                let peer = Peer::Server(match addresses {
+                    [only] => only.to_string(),
+                    _ => format!("of DC {}", dc.id),
+                });
+                tcp::connect(addresses, &peer, *patience, self.clock).await
+            }
+            _ if addresses.is_empty() => Err(DialError::NoAddress),
+            _ => self.onward(places).await,
+        }
+    }
+
+    /// A TCP stream to a name, which a proxy resolves itself.
+    async fn reach_name(&self, place: &Place, peer: &Peer) -> Result<TcpStream, DialError> {
+        match self.via {
+            Via::Direct | Via::MtProxy { .. } => tcp::connect_to(place, peer, self.target.patience, self.clock).await,
+            _ => self.onward(std::iter::once(place.clone())).await,
+        }
+    }
+
+    /// Asks the proxy for one place after the other, until it gets to one.
+    async fn onward(&self, places: impl Iterator<Item = Place>) -> Result<TcpStream, DialError> {
+        let peer = Peer::Proxy(self.via.name());
+        let mut tried = Vec::new();
+        for place in places {
+            let reached = match self.via {
+                Via::Socks5 { proxy, login } => {
+                    let stream = self.to_proxy(proxy, &peer).await?;
+                    let asking = socks::negotiate(stream, &peer, login.as_ref(), &place);
+                    self.in_time(Step::Socks5, &peer, asking).await?
+                }
+                Via::Http { proxy, login } => {
+                    let stream = self.to_proxy(proxy, &peer).await?;
+                    let asking = http::connect(stream, &peer, login.as_ref(), &place);
+                    self.in_time(Step::HttpConnect, &peer, asking).await?
+                }
+                Via::Direct | Via::MtProxy { .. } => break,
+            };
+            match reached {
+                Onward::Connected(stream) => return Ok(stream),
+                Onward::Refused(reason) => tried.push((place.to_string(), reason)),
+            }
+        }
+        Err(DialError::TargetRefused { proxy: peer, tried: Tried(tried) })
+    }
+
+    async fn to_proxy(&self, proxy: &Place, peer: &Peer) -> Result<TcpStream, DialError> {
+        tcp::connect_to(proxy, peer, self.target.patience, self.clock).await
+    }
+
+    async fn through_mtproxy(&self, proxy: &Place, secret: &Secret) -> Result<Dialed, DialError> {
+        let wanted = self.target.transport;
+        let transport = secret.transport(wanted).ok_or(DialError::Transport(wanted))?;
+        let peer = Peer::Proxy(self.via.name());
+        let mut stream = self.to_proxy(proxy, &peer).await?;
+        let mut random = SystemRandom::new();
+        let mut records = None;
+        if let Secret::FakeTls { key, domain } = secret {
+            let greeting = Greeting::new(key, domain, self.server_time(), &mut random);
+            let greeted = async {
+                disguise::greet(&mut stream, &greeting).await.map_err(|error| match error {
+                    GreetError::Io(source) => DialError::Broken { step: Step::FakeTls, peer: peer.clone(), source },
+                    GreetError::FakeTls(source) => DialError::FakeTls { proxy: peer.clone(), source },
+                })
+            };
+            let received = self.in_time(Step::FakeTls, &peer, greeted).await?;
+            records = Some((Records::new(), received));
+        }
+        let obfuscated = Obfuscated::client(transport, Some(secret.key()), Some(self.target.dc), &mut random);
+        Ok(Dialed { stream: Box::new(Disguised::new(stream, obfuscated, records)), transport })
+    }
+
+    async fn upgrade<S: ByteStream + 'static>(
+        &self,
+        stream: S,
+        socket: &WebSocket,
+        peer: &Peer,
+    ) -> Result<Dialed, DialError> {
+        let upgrading = websocket::upgrade(stream, socket, peer);
+        let stream = self.in_time(Step::WebSocket, peer, upgrading).await?;
+        // <https://core.telegram.org/mtproto/transports#websocket>: obfuscation is required.
+        Ok(self.obfuscate(stream))
+    }
+
+    fn plain(&self, stream: TcpStream) -> Dialed {
+        Dialed { stream: Box::new(stream), transport: self.target.transport }
+    }
+
+    fn obfuscate<S: ByteStream + 'static>(&self, stream: S) -> Dialed {
+        let transport = self.target.transport;
+        let obfuscated = Obfuscated::client(transport, None, None, &mut SystemRandom::new());
+        Dialed { stream: Box::new(Disguised::new(stream, obfuscated, None)), transport }
+    }
+
+    fn server_time(&self) -> Duration {
+        let unix = self.clock.now().unix;
+        let offset = Duration::from_secs(self.target.time_offset.unsigned_abs());
+        if self.target.time_offset < 0 { unix.saturating_sub(offset) } else { unix.saturating_add(offset) }
+    }
+
+    /// The step, or that it took too long. Bytes that trickle in gain no time.
+    async fn in_time<T>(
+        &self,
+        step: Step,
+        peer: &Peer,
+        future: impl Future<Output = Result<T, DialError>>,
+    ) -> Result<T, DialError> {
+        let after = self.target.patience;
+        match self.clock.timeout(after, future).await {
+            Ok(result) => result,
+            Err(_) => Err(DialError::TimedOut { step, peer: peer.clone(), after }),
+        }
+    }
+}
+
+/// The other end closed the connection where something was due.
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection")
+}

@@ -1,0 +1,145 @@
+//! `moongram play`, as a person and as a pipe use it.
+
+mod stage;
+
+use std::io::Write;
+
+use stage::{Folder, moongram};
+
+fn repository() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Plays `lines` on the scripts of `folder`; what was printed, after an exit with 0.
+fn played(folder: &std::path::Path, scripts: &str, lines: &[&str]) -> Vec<String> {
+    let mut program = moongram(&["play", scripts], folder);
+    for line in lines {
+        program.say(line);
+    }
+    let (status, printed, err) = program.finish();
+    assert!(status.success(), "{status}; stderr:\n{err}");
+    printed
+}
+
+#[test]
+fn a_line_from_a_pipe_gets_the_reply_of_a_script() {
+    assert_eq!(played(repository(), "scripts", &["/start"]), ["bot: Hello, Alice!"]);
+}
+
+#[test]
+fn every_line_is_answered_in_turn_and_nothing_is_lost_at_the_end() {
+    let lines: Vec<String> = (1..=20).map(|n| format!("/echo number {n}")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let expected: Vec<String> = (1..=20).map(|n| format!("bot: number {n}")).collect();
+    assert_eq!(played(repository(), "scripts", &lines), expected);
+}
+
+#[test]
+fn a_handler_that_sleeps_is_waited_for() {
+    let folder =
+        Folder::with(&[("scripts/slow.lua", "tg.command('slow', function(m) tg.sleep(0.3) m:answer('awake') end)")]);
+    assert_eq!(played(folder.path(), "scripts", &["/slow"]), ["bot: awake"]);
+}
+
+#[test]
+fn others_speak_and_groups_are_rooms() {
+    let folder = Folder::with(&[(
+        "scripts/who.lua",
+        "tg.on_message(filters.text, function(m) m:answer(m.from_user.first_name .. ' in ' .. m.chat.type) end)",
+    )]);
+    let printed = played(folder.path(), "scripts", &["hi", "/as Bob", "hi", "/in Room", "hi", "/in bot", "hi"]);
+    assert_eq!(printed, ["bot: Alice in private", "bot: Bob in private", "bot: Bob in group", "bot: Bob in private"]);
+}
+
+#[test]
+fn a_saved_script_answers_the_next_line_on_the_same_connection() {
+    let answering = |text: &str| format!("tg.on_message(filters.text, function(m)\n  m:answer('{text}')\nend)\n");
+    let folder = Folder::with(&[("scripts/pet.lua", &answering("woof"))]);
+    let mut program = moongram(&["--log", "warn,moongram::host=info,moongram::net=info", "play"], folder.path());
+    program.say("speak");
+    assert_eq!(program.next(), "bot: woof");
+
+    folder.write("scripts/pet.lua", &answering("meow"));
+    program.err_with("pet is live again");
+    program.say("speak");
+    assert_eq!(program.next(), "bot: meow");
+
+    // A syntax error: named with its line, and the version before it goes on.
+    folder.write("scripts/pet.lua", "tg.on_message(filters.text, function(m)\n  m:answer('moo'\nend)\n");
+    program.err_with("pet.lua:3: ");
+    program.say("speak");
+    assert_eq!(program.next(), "bot: meow");
+
+    // An error of the top level, likewise.
+    folder.write("scripts/pet.lua", "local pets = nil\nprint(pets.first)\n");
+    program.err_with("pet.lua:2: ");
+    program.say("speak");
+    assert_eq!(program.next(), "bot: meow");
+
+    // Mended, by an atomic rename this time.
+    let mut draft = std::fs::File::create(folder.at("scripts/pet.lua.draft")).expect("a draft");
+    draft.write_all(answering("moo").as_bytes()).expect("written");
+    drop(draft);
+    std::fs::rename(folder.at("scripts/pet.lua.draft"), folder.at("scripts/pet.lua")).expect("renamed");
+    program.err_with("pet is live again");
+    program.say("speak");
+    assert_eq!(program.next(), "bot: moo");
+
+    let (status, rest, err) = program.finish();
+    assert!(status.success() && rest.is_empty(), "{status} {rest:?}");
+    assert_eq!(err.matches("connected to DC").count(), 1, "one connection, all the way:\n{err}");
+}
+
+#[test]
+fn a_script_that_appears_is_live_and_one_that_goes_is_not() {
+    let folder = Folder::with(&[("scripts/a.lua", "tg.command('a', function(m) m:answer('a here') end)")]);
+    let mut program = moongram(&["play"], folder.path());
+    program.say("/a");
+    assert_eq!(program.next(), "bot: a here");
+    folder.write("scripts/b.lua", "tg.command('b', function(m) m:answer('b here') end)");
+    program.err_with("b is live");
+    program.say("/b");
+    assert_eq!(program.next(), "bot: b here");
+    std::fs::remove_file(folder.at("scripts/a.lua")).expect("removed");
+    program.err_with("a is gone");
+    program.say("/a");
+    program.say("/b");
+    assert_eq!(program.next(), "bot: b here", "only b answers");
+}
+
+#[test]
+fn a_required_file_reloads_the_script_that_uses_it() {
+    let folder = Folder::with(&[
+        ("scripts/lib/words.lua", "return { greeting = 'good morning' }"),
+        (
+            "scripts/greet.lua",
+            "local words = require('words')\ntg.command('hi', function(m) m:answer(words.greeting) end)",
+        ),
+        ("scripts/other.lua", "tg.command('other', function(m) m:answer('other') end)"),
+    ]);
+    let mut program = moongram(&["play"], folder.path());
+    program.say("/hi");
+    assert_eq!(program.next(), "bot: good morning");
+    folder.write("scripts/lib/words.lua", "return { greeting = 'good night' }");
+    program.err_with("greet is live again");
+    program.say("/hi");
+    assert_eq!(program.next(), "bot: good night");
+    let (_, _, err) = program.finish();
+    assert!(!err.contains("other is live again"), "a script that does not use the file was reloaded:\n{err}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_said_with_what_to_do() {
+    let folder = Folder::with(&[]);
+    let (status, _, err) = moongram(&["play", "nowhere"], folder.path()).finish();
+    assert_eq!(status.code(), Some(1));
+    assert!(err.contains("nowhere: no such folder of scripts"), "{err}");
+}
+
+#[test]
+fn a_wrong_word_on_the_command_line_is_wrong_usage() {
+    let folder = Folder::with(&[]);
+    let (status, _, err) = moongram(&["plya"], folder.path()).finish();
+    assert_eq!(status.code(), Some(2));
+    assert!(err.contains("play"), "{err}");
+}
