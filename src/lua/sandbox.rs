@@ -1,5 +1,6 @@
 //! A new Lua state with what a script may have, and nothing else.
 
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Lua, LuaOptions, StdLib, Value};
 
 /// What stays of `os`; `time` and `date` are replaced by the prelude, to follow the host's clock.
@@ -8,11 +9,16 @@ const OS: [&str; 4] = ["time", "date", "clock", "difftime"];
 /// Globals of the base library that a script must not have.
 const REMOVED: [&str; 3] = ["dofile", "loadfile", "warn"];
 
+/// A collection begins when the memory in use is so many percent of what the last one left. Handlers leave little behind, so
+/// a state is small and may grow further before it is worth looking at; near its limit Lua collects anyway.
+const PAUSE: i32 = 400;
+
 /// Makes a state of at most `memory` bytes, without `io`, `package`, `debug`, and most of `os`.
 pub(super) fn new_state(memory: usize) -> mlua::Result<Lua> {
     let libs = StdLib::COROUTINE | StdLib::TABLE | StdLib::STRING | StdLib::UTF8 | StdLib::MATH | StdLib::OS;
     let lua = Lua::new_with(libs, LuaOptions::default())?;
     lua.set_memory_limit(memory)?;
+    lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(PAUSE)));
     let globals = lua.globals();
     for name in REMOVED {
         globals.raw_set(name, Value::Nil)?;
