@@ -56,9 +56,9 @@ impl Scene {
         let of_bot = async {
             loop {
                 match self.events.recv().await.unwrap() {
-                    WorldEvent::NewMessage { from, text, .. } if from == self.bot.id => return text,
-                    WorldEvent::Edited { text, .. } => return format!("edited: {text}"),
-                    WorldEvent::Deleted { .. } => return "deleted".into(),
+                    WorldEvent::NewMessage(written) if written.from == self.bot.id => return written.text,
+                    WorldEvent::Edited(written) => return format!("edited: {}", written.text),
+                    WorldEvent::Deleted { account, .. } if account == self.bot.id => return "deleted".into(),
                     _ => {}
                 }
             }

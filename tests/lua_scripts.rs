@@ -103,6 +103,8 @@ async fn run(name: &str, main: &Path, folder: &Path) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             assert!(inbox.is_idle(), "{place}: the script is busy");
+            let position = world.client.position();
+            assert_eq!(position.delivered, position.assigned, "{place}: what is idle has delivered everything");
         }
     }
     assert!(steps > 0, "{name}.lua has no steps");

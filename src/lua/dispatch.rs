@@ -23,6 +23,8 @@ pub(super) struct Run {
     pub stopped: bool,
     /// The handler at hand wants the next one of its group to have a go.
     pub continued: bool,
+    /// The handler that runs, or ran last.
+    pub handler: Option<Rc<Handler>>,
     kind: EventKind,
     plan: Rc<Plan>,
     group: usize,
@@ -47,6 +49,7 @@ impl Run {
             released: false,
             stopped: false,
             continued: false,
+            handler: None,
             kind,
             plan: runtime.handlers.plan(kind),
             group: 0,
@@ -215,6 +218,7 @@ impl Runtime {
             Some(Found::Ask(function)) => self.ask_filter(lua, run, function).map(Some),
             Some(Found::Handler(handler, how)) => {
                 self.shared.count_call();
+                run.handler = Some(handler.clone());
                 if handler.event == EventKind::RawUpdate {
                     let raw = crate::tl::decode_object(update.raw()).map_err(mlua::Error::external)?;
                     let raw = object_to_lua(lua, &raw)?;

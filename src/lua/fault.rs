@@ -3,7 +3,7 @@
 use mlua::{Lua, Table, Value};
 
 use super::error::LoadError;
-use super::runtime::Runtime;
+use super::runtime::{Runtime, Task};
 use crate::client::CallError;
 
 /// A fault of a script.
@@ -33,9 +33,16 @@ impl Fault {
         fault
     }
 
-    pub fn cpu(runtime: &Runtime, place: String) -> Fault {
+    /// A handler, or something else, met its limit of CPU time at that place.
+    pub fn cpu(runtime: &Runtime, place: &str, task: Option<&Task>) -> Fault {
         let limit = runtime.budget.limit().as_secs_f64();
-        Fault::new("CPU_LIMIT", format!("{place}: stopped, it used more than {limit} s of CPU time without waiting"))
+        let handler = match task {
+            Some(Task::Update(run)) => run.handler.as_ref().map(|handler| format!(" (handler of {})", handler.place)),
+            _ => None,
+        };
+        let handler = handler.unwrap_or_default();
+        let message = format!("{place}: stopped{handler}, it used more than {limit} s of CPU time without waiting");
+        Fault::new("CPU_LIMIT", message)
     }
 
     pub fn internal(message: impl Into<String>) -> Fault {

@@ -92,12 +92,14 @@ impl Inbox {
         self.wake.notify_waiters();
     }
 
-    /// The version takes no more; another one may have taken over already.
-    pub(super) fn give_up(&self, version: u64) {
+    /// The version takes no more. False where another one has taken over already.
+    pub(super) fn give_up(&self, version: u64) -> bool {
         let mut inner = self.lock();
-        if inner.active == version {
+        let was_active = inner.active == version;
+        if was_active {
             inner.active = 0;
         }
+        was_active
     }
 
     /// Returns when this version may have something to take.
@@ -255,5 +257,126 @@ impl Inner {
             None => self.taken,
         };
         subscription.set_delivered(up_to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::client::Client;
+    use crate::tl::{Object, Value, encode};
+
+    /// The first version of a script, with what its client fed.
+    struct Scene {
+        client: Client,
+        inbox: Arc<Inbox>,
+        fed: i32,
+    }
+
+    impl Scene {
+        fn new() -> Scene {
+            let client = Client::detached();
+            let inbox = Inbox::new(client.subscribe("test"));
+            inbox.set_active(1);
+            Scene { client, inbox, fed: 0 }
+        }
+
+        fn feed(&mut self, user: i64) {
+            self.fed += 1;
+            let message = Object::new("message")
+                .with("id", self.fed)
+                .with("peer_id", Object::new("peerUser").with("user_id", user))
+                .with("date", 1)
+                .with("message", "hi");
+            let update =
+                Object::new("updateNewMessage").with("message", message).with("pts", self.fed).with("pts_count", 1);
+            let updates = Object::new("updates")
+                .with("updates", vec![Value::Object(update)])
+                .with("users", Vec::<Value>::new())
+                .with("chats", Vec::<Value>::new())
+                .with("date", 1)
+                .with("seq", 0);
+            let mut bytes = Vec::new();
+            encode(&updates, &mut bytes).unwrap();
+            self.client.feed(Bytes::from(bytes));
+        }
+
+        fn take(&self, version: u64) -> Option<Claim> {
+            self.inbox.take(version)
+        }
+
+        fn delivered(&self) -> u64 {
+            self.client.position().delivered
+        }
+    }
+
+    #[test]
+    fn a_chat_waits_for_its_handler_and_others_do_not() {
+        let mut scene = Scene::new();
+        [7, 7, 8].map(|user| scene.feed(user));
+        let mut first = scene.take(1).unwrap();
+        assert!(scene.take(1).is_none(), "one handler runs at a time");
+        scene.inbox.suspend(&mut first);
+        let other = scene.take(1).unwrap();
+        assert_eq!(other.update.seq, first.update.seq + 2);
+        assert!(scene.inbox.finish(other, 1, true).is_none(), "the second message waits for the first");
+        assert_eq!(scene.delivered(), first.update.seq - 1);
+        let seq = first.update.seq;
+        let second = scene.inbox.finish(first, 1, true).unwrap();
+        assert_eq!(second.update.seq, seq + 1);
+        assert_eq!(scene.delivered(), seq);
+        assert!(!scene.inbox.is_idle());
+        assert!(scene.inbox.finish(second, 1, true).is_none());
+        assert_eq!(scene.delivered(), seq + 2);
+        assert!(scene.inbox.is_idle());
+    }
+
+    #[test]
+    fn a_handler_in_ask_lets_its_chat_go_on() {
+        let mut scene = Scene::new();
+        [7, 7].map(|user| scene.feed(user));
+        let mut first = scene.take(1).unwrap();
+        scene.inbox.suspend(&mut first);
+        assert!(scene.take(1).is_none());
+        scene.inbox.release(&mut first, false);
+        assert_eq!(scene.delivered(), first.update.seq);
+        let second = scene.take(1).unwrap();
+        scene.inbox.finish(second, 1, true);
+        assert_eq!((scene.delivered(), scene.inbox.is_idle()), (2, true));
+        scene.inbox.go_on(&mut first);
+        assert!(!scene.inbox.is_idle());
+        scene.inbox.finish(first, 1, true);
+        assert!(scene.inbox.is_idle());
+    }
+
+    #[test]
+    fn a_new_version_respects_the_lanes_of_the_old_one() {
+        let mut scene = Scene::new();
+        [7, 7, 8].map(|user| scene.feed(user));
+        let mut first = scene.take(1).unwrap();
+        scene.inbox.suspend(&mut first);
+        scene.inbox.set_active(2);
+        assert!(scene.take(1).is_none(), "the old one takes no more");
+        let other = scene.take(2).unwrap();
+        scene.inbox.finish(other, 2, false);
+        assert!(scene.take(2).is_none());
+        assert!(scene.inbox.finish(first, 1, true).is_none());
+        let second = scene.take(2).unwrap();
+        assert_eq!(second.update.seq, 2);
+        scene.inbox.finish(second, 2, false);
+        assert_eq!((scene.delivered(), scene.inbox.is_idle()), (3, true));
+    }
+
+    #[test]
+    fn nothing_is_given_out_while_the_inbox_is_paused() {
+        let mut scene = Scene::new();
+        scene.feed(7);
+        scene.inbox.pause();
+        assert!(scene.take(1).is_none());
+        assert!(!scene.inbox.is_idle());
+        scene.inbox.resume();
+        assert!(scene.take(1).is_some());
     }
 }

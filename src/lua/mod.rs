@@ -20,6 +20,7 @@ mod json;
 mod lane;
 pub mod names;
 mod natives;
+mod pool;
 mod runtime;
 mod sandbox;
 mod spec;
@@ -27,6 +28,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod version;
+mod waits;
 
 pub use error::LoadError;
 pub use handlers::CommandInfo;

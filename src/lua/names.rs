@@ -44,6 +44,7 @@ pub const NAMES: &[Name] = &[
     name("tg.html", "(format, ...) -> string"),
     name("tg.invoke", "(method, fields?) -> any"),
     name("tg.is", "(err, pattern) -> boolean"),
+    name("tg.me", ""),
     name("tg.md", "(format, ...) -> string"),
     name("tg.on_callback_query", "(filter?, fn, options?) -> handler"),
     name("tg.on_deleted_messages", "(filter?, fn, options?) -> handler"),
@@ -83,3 +84,40 @@ pub const MESSAGE_METHODS: &[Name] = &[
     name("message:reply", "(text, options?) -> message"),
     name("message:reply_text", "(text, options?) -> message"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::client::Client;
+    use crate::lua::{Env, Inbox, ScriptSpec, load};
+    use crate::net::Clock;
+
+    #[tokio::test]
+    async fn every_name_is_listed_and_every_listed_name_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("names.lua");
+        let code = "local found = {}
+            for _, space in ipairs({'json', 'log', 'script', 'timer', 'tg', 'filters'}) do
+              for name in pairs(_G[space]) do found[#found + 1] = space .. '.' .. name end
+            end
+            script.state.found = found";
+        std::fs::write(&main, code).unwrap();
+        let client = Client::detached();
+        let inbox = Inbox::new(client.subscribe("names"));
+        let spec = ScriptSpec::new("names", main, folder.path());
+        let version = load(Arc::new(spec), Env::new(client, Clock::real()), inbox, None).await.unwrap();
+        let state = version.state().await.unwrap().to_json();
+        let found: BTreeSet<&str> =
+            state["found"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let plain = crate::lua::filters::NAMED.iter().map(|(name, _)| format!("filters.{name}"));
+        let plain: Vec<String> = plain.collect();
+        let listed = NAMES.iter().map(|name| name.path).filter(|path| path.contains('.'));
+        // tg.me is made when it is read.
+        let listed: BTreeSet<&str> =
+            listed.chain(plain.iter().map(String::as_str)).filter(|path| *path != "tg.me").collect();
+        assert_eq!(found, listed);
+    }
+}

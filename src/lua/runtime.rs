@@ -10,7 +10,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use mlua::{Function, IntoLua, LightUserData, Lua, Thread, Value};
+use mlua::{Function, IntoLua, LightUserData, Lua, Value};
 use tokio::sync::Notify;
 
 use super::budget::Budget;
@@ -21,8 +21,11 @@ use super::fault::Fault;
 use super::files::Files;
 use super::handlers::Handlers;
 use super::inbox::Inbox;
+use super::pool::Pool;
 use super::spec::{Env, ScriptSpec};
 use super::version::Shared;
+pub(super) use super::waits::Wait;
+use super::waits::Waits;
 use crate::client::Update;
 
 /// Handlers that one worker runs before timers and answers get their turn.
@@ -77,22 +80,13 @@ pub(super) struct Runtime {
     pub resolved: RefCell<HashMap<String, i64>>,
     pub timers: RefCell<HashMap<u64, tokio::task::AbortHandle>>,
     next_timer: Cell<u64>,
-    workers: RefCell<Vec<Worker>>,
-    idle: RefCell<Vec<usize>>,
-    /// The worker that runs now.
-    current: Cell<Option<usize>>,
+    pool: Pool,
+    waits: Waits,
     turn: Cell<u32>,
     jobs: RefCell<VecDeque<Job>>,
-    ops: RefCell<HashMap<u64, Op>>,
-    next_op: Cell<u64>,
+    /// Waits that have ended, with how.
     done: RefCell<VecDeque<(u64, Outcome)>>,
     wake: Notify,
-}
-
-struct Worker {
-    thread: Option<Thread>,
-    task: Option<Task>,
-    wait: Option<u64>,
 }
 
 /// What a worker is busy with.
@@ -109,6 +103,13 @@ pub(super) struct Job {
     pub args: (Value, Value),
 }
 
+impl Job {
+    /// Whether the inbox is busy while it runs: the top level runs before there is anything to be busy with.
+    fn is_work(&self) -> bool {
+        self.kind != JobKind::Main
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobKind {
     Main,
@@ -117,32 +118,6 @@ pub(super) enum JobKind {
     Task,
     Unload,
     Error,
-}
-
-/// What a wait does to the lane and to idleness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// For an answer of Telegram: the lane waits, too.
-    Call,
-    /// For a person, in `ask` and `wait_for`: closed when the version retires.
-    Ask,
-    /// In a long sleep.
-    Sleep,
-    /// In a sleep that is short enough to count as work.
-    Nap,
-}
-
-impl Wait {
-    /// Whether the script is at work meanwhile.
-    fn is_work(self) -> bool {
-        matches!(self, Wait::Call | Wait::Nap)
-    }
-}
-
-struct Op {
-    wait: Wait,
-    worker: Option<usize>,
-    task: Option<tokio::task::AbortHandle>,
 }
 
 /// Makes the result of a wait: a value, or what to raise.
@@ -197,13 +172,10 @@ impl Runtime {
             resolved: RefCell::default(),
             timers: RefCell::default(),
             next_timer: Cell::new(0),
-            workers: RefCell::default(),
-            idle: RefCell::default(),
-            current: Cell::new(None),
+            pool: Pool::default(),
+            waits: Waits::default(),
             turn: Cell::new(0),
             jobs: RefCell::default(),
-            ops: RefCell::default(),
-            next_op: Cell::new(0),
             done: RefCell::default(),
             wake: Notify::new(),
         })
@@ -221,7 +193,7 @@ impl Runtime {
     // Jobs
 
     pub fn push_job(&self, job: Job) {
-        if job.kind != JobKind::Main {
+        if job.is_work() {
             self.inbox.work(true);
         }
         self.jobs.borrow_mut().push_back(job);
@@ -247,23 +219,13 @@ impl Runtime {
     /// Begins a wait: `future` runs beside the handlers, and what it gives resumes the coroutine that then yields the
     /// number returned here.
     pub fn begin(self: &Rc<Self>, wait: Wait, future: impl Future<Output = Outcome> + 'static) -> u64 {
-        let id = self.begin_open(wait);
+        let id = self.waits.open(wait);
         let this = self.clone();
         let task = tokio::task::spawn_local(async move {
             let outcome = future.await;
             this.complete(id, outcome);
         });
-        if let Some(op) = self.ops.borrow_mut().get_mut(&id) {
-            op.task = Some(task.abort_handle());
-        }
-        id
-    }
-
-    /// A wait that something else completes.
-    pub fn begin_open(&self, wait: Wait) -> u64 {
-        let id = self.next_op.get() + 1;
-        self.next_op.set(id);
-        self.ops.borrow_mut().insert(id, Op { wait, worker: None, task: None });
+        self.waits.set_task(id, task.abort_handle());
         id
     }
 
@@ -280,25 +242,26 @@ impl Runtime {
 
     /// How many handlers wait in `ask`, `wait_for` and `sleep`.
     pub fn waiting(&self) -> usize {
-        self.ops.borrow().values().filter(|op| op.wait != Wait::Call).count()
+        self.waits.releasing()
     }
 
+    /// Handlers and tasks that run or wait.
     pub fn task_count(&self) -> usize {
-        self.workers.borrow().iter().filter(|worker| worker.task.is_some()).count()
+        self.pool.busy()
     }
 
     // The worker's side
 
     /// What the running worker does next; `ok` and `value` are how the last function ended.
     pub fn next(self: &Rc<Self>, lua: &Lua, ok: Option<bool>, value: Value) -> mlua::Result<Step> {
-        let Some(current) = self.current.get() else { return Ok(park()) };
-        let task = self.workers.borrow_mut()[current].task.take();
+        let Some(current) = self.pool.current.get() else { return Ok(park()) };
+        let task = self.pool.take_task(current);
         let overrun = self.budget.take_overrun(lua, &self.budget);
         let mut next_claim = None;
         match (task, ok) {
             (Some(task), Some(ok)) => {
                 let result = match overrun {
-                    Some(place) => Err(Fault::cpu(self, place)),
+                    Some(place) => Err(Fault::cpu(self, &place, Some(&task))),
                     None if ok => Ok(value),
                     None => Err(Fault::from_note(lua, value)),
                 };
@@ -308,7 +271,7 @@ impl Runtime {
                         self.took_result(lua, &mut run, result)?;
                         if let Some(step) = self.advance(lua, &mut run)? {
                             self.budget.renew();
-                            self.workers.borrow_mut()[current].task = Some(Task::Update(run));
+                            self.pool.put_task(current, Task::Update(run));
                             return Ok(step);
                         }
                         let more = self.jobs.borrow().is_empty() && self.may_go_on();
@@ -316,7 +279,8 @@ impl Runtime {
                     }
                 }
             }
-            (task, _) => self.workers.borrow_mut()[current].task = task,
+            (Some(task), None) => self.pool.put_task(current, task),
+            (None, _) => {}
         }
         self.budget.renew();
         if let Some(step) = self.next_job(current) {
@@ -334,7 +298,7 @@ impl Runtime {
             let mut run = Run::new(claim, self);
             match self.advance(lua, &mut run) {
                 Ok(Some(step)) => {
-                    self.workers.borrow_mut()[current].task = Some(Task::Update(run));
+                    self.pool.put_task(current, Task::Update(run));
                     return Ok(step);
                 }
                 Ok(None) => next_claim = self.inbox.finish(run.claim, self.number, self.may_go_on()),
@@ -358,21 +322,17 @@ impl Runtime {
             Value::Nil,
             Value::Nil,
         );
-        self.workers.borrow_mut()[current].task = Some(Task::Job(job));
+        self.pool.put_task(current, Task::Job(job));
         Some(step)
     }
 
     /// Whether another update may be begun.
     fn may_go_on(&self) -> bool {
-        self.phase.get() == Phase::Active
-            && self.turn.get() < TURN
-            && self.task_count_below(self.spec.limits.running + self.waiting())
+        self.turn.get() < TURN && self.takes_updates()
     }
 
-    fn task_count_below(&self, limit: usize) -> bool {
-        // Workers are at least as many as tasks, so most of the time there is nothing to count.
-        let workers = self.workers.borrow();
-        workers.len() <= limit || workers.iter().filter(|worker| worker.task.is_some()).count() < limit
+    fn takes_updates(&self) -> bool {
+        self.phase.get() == Phase::Active && self.pool.busy() < self.spec.limits.running + self.waits.releasing()
     }
 
     fn end_job(&self, lua: &Lua, job: &Job, result: Result<(), Fault>) -> mlua::Result<()> {
@@ -400,19 +360,19 @@ impl Runtime {
 
     /// Does something with the update that the running handler is about, if it is about one.
     pub fn with_run<R>(&self, f: impl FnOnce(&mut Run) -> R) -> Option<R> {
-        let current = self.current.get()?;
-        match &mut self.workers.borrow_mut()[current].task {
-            Some(Task::Update(run)) => Some(f(run)),
-            _ => None,
-        }
+        let current = self.pool.current.get()?;
+        let of_run = |task: &mut Task| match task {
+            Task::Update(run) => Some(f(run)),
+            Task::Job(_) => None,
+        };
+        self.pool.with_task(current, of_run).flatten()
     }
 
     // The scheduler's side
 
     /// Returns when there may be something to do.
     pub async fn wake(&self) {
-        let takes =
-            self.phase.get() == Phase::Active && self.task_count_below(self.spec.limits.running + self.waiting());
+        let takes = self.takes_updates();
         tokio::select! {
             () = self.wake.notified() => {}
             () = self.inbox.ready(self.number), if takes => {}
@@ -425,14 +385,10 @@ impl Runtime {
         self.turn.set(0);
         loop {
             let Some((id, outcome)) = self.done.borrow_mut().pop_front() else { break };
-            let Some(op) = self.ops.borrow_mut().remove(&id) else { continue };
-            if let Some(task) = op.task {
-                task.abort();
-            }
-            let Some(index) = op.worker else { continue };
+            let Some((wait, Some(index))) = self.waits.close(id) else { continue };
             match outcome(lua, self) {
                 Ok(result) => {
-                    self.go_on(index, op.wait);
+                    self.go_on(index, wait);
                     let args = match result {
                         Ok(value) => (true, value),
                         Err(error) => (false, error),
@@ -440,15 +396,15 @@ impl Runtime {
                     self.resume(lua, index, Some(args))?;
                 }
                 Err(error) => {
-                    self.go_on(index, op.wait);
+                    self.go_on(index, wait);
                     let message = self.describe_internal(&error).into_lua(lua)?;
                     self.resume(lua, index, Some((false, message)))?;
                 }
             }
         }
-        let index = match self.idle.borrow_mut().pop() {
+        let index = match self.pool.take_idle() {
             Some(index) => index,
-            None => self.new_worker(lua)?,
+            None => self.pool.add(lua.create_thread(self.prelude()?.worker.clone())?),
         };
         self.resume(lua, index, None)?;
         Ok(self.turn.get() >= TURN || !self.jobs.borrow().is_empty() || !self.done.borrow().is_empty())
@@ -461,43 +417,30 @@ impl Runtime {
         }
     }
 
-    fn new_worker(&self, lua: &Lua) -> mlua::Result<usize> {
-        let thread = lua.create_thread(self.prelude()?.worker.clone())?;
-        let mut workers = self.workers.borrow_mut();
-        let worker = Worker { thread: Some(thread), task: None, wait: None };
-        // The place of one that was stopped is free again.
-        match workers.iter().position(|worker| worker.thread.is_none()) {
-            Some(free) => {
-                workers[free] = worker;
-                Ok(free)
-            }
-            None => {
-                workers.push(worker);
-                Ok(workers.len() - 1)
-            }
-        }
-    }
-
     fn resume(self: &Rc<Self>, lua: &Lua, index: usize, args: Option<(bool, Value)>) -> mlua::Result<()> {
-        let Some(thread) = self.workers.borrow()[index].thread.clone() else { return Ok(()) };
-        self.current.set(Some(index));
+        let Some(thread) = self.pool.thread(index) else { return Ok(()) };
+        self.pool.current.set(Some(index));
         self.budget.renew();
         let result: mlua::Result<(Value, Value)> = match args {
             Some(args) => thread.resume(args),
             None => thread.resume(()),
         };
-        self.current.set(None);
+        self.pool.current.set(None);
         let overrun = self.budget.take_overrun(lua, &self.budget);
         match (result, overrun) {
             (Ok((Value::LightUserData(mark), _)), None) if mark == idle_mark() => {
-                self.idle.borrow_mut().push(index);
+                self.pool.park(index);
                 Ok(())
             }
             (Ok((Value::LightUserData(mark), Value::Integer(op))), None) if mark == wait_mark() => {
                 self.suspend(index, op as u64);
                 Ok(())
             }
-            (_, Some(place)) => self.abandon(lua, index, Fault::cpu(self, place)),
+            (_, Some(place)) => {
+                let fault = self.pool.with_task(index, |task| Fault::cpu(self, &place, Some(task)));
+                let fault = fault.unwrap_or_else(|| Fault::cpu(self, &place, None));
+                self.abandon(lua, index, fault)
+            }
             (Err(error), None) => {
                 let fault = Fault::internal(self.describe_internal(&error));
                 self.abandon(lua, index, fault)
@@ -506,42 +449,33 @@ impl Runtime {
         }
     }
 
-    /// The worker waits for an operation.
-    fn suspend(&self, index: usize, op: u64) {
-        let mut ops = self.ops.borrow_mut();
-        let Some(op_entry) = ops.get_mut(&op) else { return };
-        op_entry.worker = Some(index);
-        let worker = &mut self.workers.borrow_mut()[index];
-        worker.wait = Some(op);
-        match (&mut worker.task, op_entry.wait) {
-            (Some(Task::Update(run)), Wait::Call) => self.inbox.suspend(&mut run.claim),
-            (Some(Task::Update(run)), wait) => {
+    /// The worker has yielded for a wait.
+    fn suspend(&self, index: usize, id: u64) {
+        let Some(wait) = self.waits.suspend(id, index) else { return };
+        self.pool.set_wait(index, Some(id));
+        self.pool.with_task(index, |task| match task {
+            Task::Update(run) if wait == Wait::Call => self.inbox.suspend(&mut run.claim),
+            Task::Update(run) => {
                 run.released = true;
                 self.inbox.release(&mut run.claim, wait.is_work());
             }
-            (Some(Task::Job(job)), wait) if !wait.is_work() && job.kind != JobKind::Main => self.inbox.work(false),
-            _ => {}
-        }
+            Task::Job(job) if !wait.is_work() && job.is_work() => self.inbox.work(false),
+            Task::Job(_) => {}
+        });
     }
 
     fn go_on(&self, index: usize, wait: Wait) {
-        let worker = &mut self.workers.borrow_mut()[index];
-        worker.wait = None;
-        match &mut worker.task {
-            Some(Task::Update(run)) => self.inbox.go_on(&mut run.claim),
-            Some(Task::Job(job)) if !wait.is_work() && job.kind != JobKind::Main => self.inbox.work(true),
-            _ => {}
-        }
+        self.pool.set_wait(index, None);
+        self.pool.with_task(index, |task| match task {
+            Task::Update(run) => self.inbox.go_on(&mut run.claim),
+            Task::Job(job) if !wait.is_work() && job.is_work() => self.inbox.work(true),
+            Task::Job(_) => {}
+        });
     }
 
     /// Gives a worker up whose coroutine cannot go on, and ends what it did.
     fn abandon(&self, lua: &Lua, index: usize, fault: Fault) -> mlua::Result<()> {
-        let task = {
-            let worker = &mut self.workers.borrow_mut()[index];
-            worker.thread = None;
-            worker.wait = None;
-            worker.task.take()
-        };
+        let task = self.pool.remove(index);
         match task {
             Some(Task::Update(run)) => {
                 self.inbox.finish(run.claim, self.number, false);
@@ -572,30 +506,22 @@ impl Runtime {
             }
             keep
         });
-        let mut ops = self.ops.borrow_mut();
-        for worker in self.workers.borrow_mut().iter_mut() {
-            let wait = worker.wait.and_then(|op| ops.get(&op)).map(|op| op.wait);
-            let close = match &worker.task {
-                Some(Task::Job(job)) => job.kind == JobKind::Task || wait == Some(Wait::Ask),
-                Some(Task::Update(_)) => wait == Some(Wait::Ask),
-                None => false,
-            };
-            if !close {
-                continue;
-            }
-            if let Some(op) = worker.wait.take().and_then(|op| ops.remove(&op))
-                && let Some(task) = op.task
-            {
-                task.abort();
-            }
-            worker.thread = None;
-            match worker.task.take() {
-                Some(Task::Update(run)) => drop(self.inbox.finish(run.claim, self.number, false)),
-                Some(Task::Job(_)) if wait.is_none_or(Wait::is_work) => self.inbox.work(false),
-                _ => {}
-            }
+        let asks = |wait: Option<u64>| wait.and_then(|id| self.waits.kind(id)) == Some(Wait::Ask);
+        let closes = |task: &Task, wait| asks(wait) || matches!(task, Task::Job(job) if job.kind == JobKind::Task);
+        for (index, wait) in self.pool.choose(closes) {
+            self.drop_task(index, wait);
         }
         self.wake.notify_one();
+    }
+
+    /// Ends a task without running another line of it.
+    fn drop_task(&self, index: usize, wait: Option<u64>) {
+        let wait = wait.and_then(|id| self.waits.close(id)).map(|(wait, _)| wait);
+        match self.pool.remove(index) {
+            Some(Task::Update(run)) => drop(self.inbox.finish(run.claim, self.number, false)),
+            Some(Task::Job(job)) if job.is_work() && wait.is_none_or(Wait::is_work) => self.inbox.work(false),
+            _ => {}
+        }
     }
 
     /// True when no handler runs any more.
@@ -605,23 +531,16 @@ impl Runtime {
 
     /// Lets go of all that belongs to the Lua state, and of the lanes that its handlers still hold.
     pub fn clear(&self) {
-        for worker in self.workers.borrow_mut().drain(..) {
-            let wait = worker.wait.and_then(|op| self.ops.borrow().get(&op).map(|op| op.wait));
-            match worker.task {
-                Some(Task::Update(run)) => drop(self.inbox.finish(run.claim, self.number, false)),
-                Some(Task::Job(job)) if job.kind != JobKind::Main && wait.is_none_or(Wait::is_work) => {
-                    self.inbox.work(false);
-                }
-                _ => {}
-            }
+        for (index, wait) in self.pool.choose(|_, _| true) {
+            self.drop_task(index, wait);
         }
+        self.pool.clear();
         for job in self.jobs.borrow_mut().drain(..) {
-            if job.kind != JobKind::Main {
+            if job.is_work() {
                 self.inbox.work(false);
             }
         }
-        self.idle.borrow_mut().clear();
-        self.ops.borrow_mut().clear();
+        self.waits.clear();
         self.done.borrow_mut().clear();
         self.unload.borrow_mut().clear();
         self.handlers.clear();

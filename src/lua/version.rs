@@ -96,7 +96,10 @@ pub struct Version {
 enum Control {
     Activate(Reason),
     State(oneshot::Sender<Result<State, LoadError>>),
-    Retire,
+    /// The last one has no successor: the script stops.
+    Retire {
+        is_last: bool,
+    },
 }
 
 /// What a successful load found.
@@ -203,8 +206,8 @@ impl Version {
 
 impl Drop for Version {
     fn drop(&mut self) {
-        self.inbox.give_up(self.number);
-        let _ = self.control.send(Control::Retire);
+        let is_last = self.inbox.give_up(self.number);
+        let _ = self.control.send(Control::Retire { is_last });
     }
 }
 
@@ -312,9 +315,10 @@ fn obey(runtime: &Rc<Runtime>, lua: &Lua, message: Control) -> mlua::Result<()> 
             let _ = answer.send(state);
             Ok(())
         }
-        Control::Retire => {
-            if runtime.phase.get() != Phase::Retiring {
-                runtime.retire();
+        Control::Retire { is_last } => {
+            runtime.retire();
+            if is_last {
+                runtime.run_handlers_of(lua, EventKind::Stop, JobKind::Unload, "stop")?;
             }
             Ok(())
         }

@@ -26,12 +26,15 @@ const ELEMENTS: [(&str, u8); 15] = [
 pub fn parse(source: &str) -> (String, Vec<Entity>) {
     let mut pieces = Vec::new();
     let mut rest = source;
+    // A search that failed once fails for all that comes after.
+    let mut closes = Closes { code: true, pre: true };
     while let Some(at) = rest.find(['<', '&']) {
         if at > 0 {
             pieces.push(Piece::Text(&rest[..at]));
             rest = &rest[at..];
         }
-        let found = if rest.starts_with('&') { character(rest) } else { whole(rest).or_else(|| tag(rest)) };
+        let found =
+            if rest.starts_with('&') { character(rest) } else { whole(rest, &mut closes).or_else(|| tag(rest)) };
         let (length, piece) = found.unwrap_or((1, Piece::Text(&rest[..1])));
         pieces.push(piece);
         rest = &rest[length..];
@@ -66,15 +69,23 @@ fn character(rest: &str) -> Option<(usize, Piece<'_>)> {
     Some((end + 1, Piece::Char(c)))
 }
 
+/// Whether there may still be an end tag of these.
+struct Closes {
+    code: bool,
+    pre: bool,
+}
+
 /// `<code>…</code>` and `<pre>…</pre>`, in which no tag counts but the one that names the language.
-fn whole(rest: &str) -> Option<(usize, Piece<'_>)> {
+fn whole<'t>(rest: &'t str, closes: &mut Closes) -> Option<(usize, Piece<'t>)> {
     let (name, attributes, after) = opening(rest)?;
-    let close = match name.as_str() {
-        "code" => "</code>",
-        "pre" => "</pre>",
+    let (close, may_close) = match name.as_str() {
+        "code" => ("</code>", &mut closes.code),
+        "pre" => ("</pre>", &mut closes.pre),
         _ => return None,
     };
-    let end = find_ignoring_case(&rest[after..], close)?;
+    let end = if *may_close { find_ignoring_case(&rest[after..], close) } else { None };
+    *may_close = end.is_some();
+    let end = end?;
     let inner = &rest[after..after + end];
     let length = after + end + close.len();
     if name == "code" {

@@ -330,7 +330,7 @@ fn chat_value(lua: &Lua, bundle: &Bundle, peer: Peer, is_post: bool, context: &F
 }
 
 /// `matches[0]` is the whole match, `matches[1]` the first capture, and named ones stand under their names.
-fn matches(lua: &Lua, pattern: &regex::Regex, text: &str) -> mlua::Result<Value> {
+pub(in crate::lua) fn matches(lua: &Lua, pattern: &regex::Regex, text: &str) -> mlua::Result<Value> {
     let Some(captures) = pattern.captures(text) else { return Ok(Value::Nil) };
     let table = lua.create_table_with_capacity(captures.len(), 1)?;
     for (i, group) in captures.iter().enumerate() {

@@ -9,7 +9,7 @@ mod shapes;
 mod view;
 
 pub(super) use bundle::{Bundle, message_of};
-pub(super) use fields::{FieldContext, MESSAGE_FIELDS, chat_of, message_field, user_of};
+pub(super) use fields::{FieldContext, MESSAGE_FIELDS, chat_of, matches, message_field, user_of};
 pub(super) use kind::EventKind;
 pub(super) use media::media_kind;
 pub(super) use sent::sent_messages;

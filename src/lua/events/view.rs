@@ -61,6 +61,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What expressions look at: the text, or what a button carries.
+    pub fn matched_text(&self) -> Option<&'a str> {
+        self.text().or_else(|| std::str::from_utf8(self.data()?).ok())
+    }
+
     /// What a button's press carries.
     pub fn data(&self) -> Option<&'a [u8]> {
         match &self.what {

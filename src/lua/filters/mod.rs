@@ -117,7 +117,7 @@ impl Node {
                 None => false,
             },
             Node::Regex(pattern) => {
-                let Some(text) = e.view.text() else { return Ok(false) };
+                let Some(text) = e.view.matched_text() else { return Ok(false) };
                 let matched = match e.patterns {
                     Some(set) => e.matches.get_or_insert_with(|| set.matches(text)).matched(pattern.index as usize),
                     None => pattern.regex.is_match(text),

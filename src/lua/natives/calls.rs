@@ -36,7 +36,10 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
             Value::Nil => None,
             Value::Table(fields) => Some(fields),
             other => {
-                return Ok(Err(format!("{method}: its fields are expected in a table, got {}", super::type_of(&other))));
+                return Ok(Err(format!(
+                    "{method}: its fields are expected in a table, got {}",
+                    super::type_of(&other)
+                )));
             }
         };
         let shape = match shape.as_deref() {

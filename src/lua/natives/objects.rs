@@ -3,7 +3,7 @@
 use mlua::{LuaString, Table, Value};
 
 use super::Natives;
-use crate::lua::events::{Bundle, FieldContext, MESSAGE_FIELDS, chat_of, message_field, user_of};
+use crate::lua::events::{Bundle, FieldContext, MESSAGE_FIELDS, chat_of, matches, message_field, user_of};
 use crate::lua::filters::How;
 
 pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
@@ -37,6 +37,13 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         let me = runtime.env.client.me();
         let context = FieldContext { me: &me, client: &runtime.env.client, how: How::default(), pattern: None };
         if id > 0 { user_of(lua, &bundle, id, &context) } else { chat_of(lua, &bundle, id, &context) }
+    })?;
+    natives.add("matches", |lua, runtime, (how, text): (i64, LuaString)| {
+        let pattern = How::unpack(how).pattern.checked_sub(1).and_then(|index| runtime.handlers.pattern(index));
+        match pattern {
+            Some(pattern) => matches(lua, &pattern, &text.to_string_lossy()),
+            None => Ok(Value::Nil),
+        }
     })?;
     natives.add("peer_id", |_, _, object: Table| Ok(crate::lua::convert::peer_id(&object)))
 }

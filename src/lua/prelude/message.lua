@@ -60,6 +60,7 @@ local wrapped = {
 -- Messages
 
 local Message = { __name = "message" }
+local Callback = { __name = "callback_query" }
 local methods = {}
 
 local is_field = {}
@@ -137,6 +138,8 @@ function native.set_how(message, how)
     rawset(message, HOW, how)
     rawset(message, "command", nil)
     rawset(message, "matches", nil)
+  elseif getmetatable(message) == Callback then
+    message.matches = message.data and native.matches(how, message.data)
   end
 end
 
@@ -214,7 +217,6 @@ end
 
 -- Presses of buttons
 
-local Callback = { __name = "callback_query" }
 local callback_methods = {}
 Callback.__index = callback_methods
 
@@ -248,6 +250,7 @@ function native.make_callback(raw, how, peers)
     from_user = wrap_user(native.peer_object(peers, raw.user_id)),
     message = { id = raw.msg_id, chat = chat },
     data = raw.data,
+    matches = raw.data and native.matches(how, raw.data),
     game_short_name = raw.game_short_name,
     chat_instance = raw.chat_instance,
     raw = raw,
