@@ -15,11 +15,17 @@ pub struct LoadError {
     pub line: Option<usize>,
     pub message: String,
     /// The line itself, where the file could be read.
-    pub source: Option<String>,
-    /// Bytes before the part of `source` that the message is about.
-    pub column: usize,
+    pub source: Option<Box<SourceLine>>,
     /// Every file that was required before it failed, with a hash of what it held.
     pub required: Vec<(PathBuf, u64)>,
+}
+
+/// The line that an error is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceLine {
+    pub text: String,
+    /// Bytes before the part of it that the message is about.
+    pub column: usize,
 }
 
 impl LoadError {
@@ -29,14 +35,13 @@ impl LoadError {
         let file = place.map_or_else(|| files.main_name().to_owned(), |(file, _)| file.to_owned());
         let line = place.map(|(_, line)| line);
         let source = line.and_then(|line| files.source_line(&file, line));
-        let column = source.as_deref().map_or(0, |source| column_of(message, source));
+        let source = source.map(|text| Box::new(SourceLine { column: column_of(message, &text), text }));
         LoadError {
             script: script.to_owned(),
             file,
             line,
             message: message.to_owned(),
             source,
-            column,
             required: files.required(),
         }
     }
@@ -48,11 +53,11 @@ impl fmt::Display for LoadError {
             Some(line) => write!(f, "{}:{line}: {}", self.file, self.message)?,
             None => write!(f, "{}: {}", self.file, self.message)?,
         }
-        if let Some(source) = &self.source {
+        if let Some(SourceLine { text, column }) = self.source.as_deref() {
             // Tabs stay tabs, so that the caret stands under its place however wide a tab is.
-            let before = source.get(..self.column).unwrap_or_default();
+            let before = text.get(..*column).unwrap_or_default();
             let pad: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            write!(f, "\n    {source}\n    {pad}^")?;
+            write!(f, "\n    {text}\n    {pad}^")?;
         }
         Ok(())
     }
@@ -145,8 +150,7 @@ mod tests {
             file: "a.lua".into(),
             line: Some(2),
             message: "unexpected symbol near '}'".into(),
-            source: Some("\tf(})".into()),
-            column: 3,
+            source: Some(Box::new(SourceLine { text: "\tf(})".into(), column: 3 })),
             ..LoadError::default()
         };
         assert_eq!(error.to_string(), "a.lua:2: unexpected symbol near '}'\n    \tf(})\n    \t  ^");

@@ -315,7 +315,9 @@ mod tests {
     #[test]
     fn a_chat_waits_for_its_handler_and_others_do_not() {
         let mut scene = Scene::new();
-        [7, 7, 8].map(|user| scene.feed(user));
+        for user in [7, 7, 8] {
+            scene.feed(user);
+        }
         let mut first = scene.take(1).unwrap();
         assert!(scene.take(1).is_none(), "one handler runs at a time");
         scene.inbox.suspend(&mut first);
@@ -336,7 +338,9 @@ mod tests {
     #[test]
     fn a_handler_in_ask_lets_its_chat_go_on() {
         let mut scene = Scene::new();
-        [7, 7].map(|user| scene.feed(user));
+        for user in [7, 7] {
+            scene.feed(user);
+        }
         let mut first = scene.take(1).unwrap();
         scene.inbox.suspend(&mut first);
         assert!(scene.take(1).is_none());
@@ -354,7 +358,9 @@ mod tests {
     #[test]
     fn a_new_version_respects_the_lanes_of_the_old_one() {
         let mut scene = Scene::new();
-        [7, 7, 8].map(|user| scene.feed(user));
+        for user in [7, 7, 8] {
+            scene.feed(user);
+        }
         let mut first = scene.take(1).unwrap();
         scene.inbox.suspend(&mut first);
         scene.inbox.set_active(2);

@@ -30,7 +30,7 @@ mod tests;
 mod version;
 mod waits;
 
-pub use error::LoadError;
+pub use error::{LoadError, SourceLine};
 pub use handlers::CommandInfo;
 pub use inbox::Inbox;
 pub use spec::{Env, Limits, ScriptSpec};

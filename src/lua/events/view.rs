@@ -166,7 +166,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether the sender is a bot, as far as the update's own users tell.
-    pub fn from_bot(&self) -> bool {
+    pub fn is_from_bot(&self) -> bool {
         self.sender_id().and_then(|id| find_user(self.update.users(), id)).is_some_and(|user| user.bot)
     }
 

@@ -21,7 +21,7 @@ pub(in crate::lua) const NAMED: &[Named] = &[
     ("incoming", |v| !v.outgoing()),
     ("outgoing", |v| v.outgoing()),
     ("me", |v| v.outgoing() || v.sender_id() == Some(v.me.id)),
-    ("bot", |v| v.from_bot()),
+    ("bot", |v| v.is_from_bot()),
     ("reply", |v| v.reply_to().is_some()),
     ("forwarded", |v| v.message().is_some_and(|m| m.fwd_from.is_some())),
     ("mentioned", |v| v.mentioned()),
@@ -72,7 +72,7 @@ pub(in crate::lua) const NAMED: &[Named] = &[
 
 /// A link's preview does not make a text a medium.
 fn has_media(view: &View) -> bool {
-    view.media().is_some_and(|raw| !raw.definition().is_some_and(|d| d.name == "messageMediaWebPage"))
+    view.media().is_some_and(|raw| raw.definition().is_none_or(|d| d.name != "messageMediaWebPage"))
 }
 
 fn is_media(view: &View, kind: &str) -> bool {
