@@ -143,3 +143,12 @@ fn a_wrong_word_on_the_command_line_is_wrong_usage() {
     assert_eq!(status.code(), Some(2));
     assert!(err.contains("play"), "{err}");
 }
+
+#[test]
+fn a_script_that_never_loaded_holds_nothing_back() {
+    let folder = Folder::with(&[
+        ("scripts/broken.lua", "this is not Lua"),
+        ("scripts/whole.lua", "tg.command('hi', function(m) m:answer('hello') end)"),
+    ]);
+    assert_eq!(played(folder.path(), "scripts", &["/hi"]), ["bot: hello"]);
+}

@@ -122,13 +122,19 @@ enum Touched {
 /// A script by name: what runs, and what is known of its files.
 struct Slot {
     main: PathBuf,
-    inbox: Arc<Inbox>,
-    version: Option<Version>,
+    /// None where the script has failed from the start: it takes no updates and holds none back.
+    running: Option<Running>,
     /// What the last load, good or bad, read.
     sources: HashMap<PathBuf, Option<u64>>,
     failed: Option<String>,
     /// Since when its file is missing, on the clock's monotonic scale.
     gone_since: Option<Duration>,
+}
+
+/// The version that is live, and the queue that outlives it.
+struct Running {
+    version: Version,
+    inbox: Arc<Inbox>,
 }
 
 struct Supervisor {
@@ -163,7 +169,7 @@ impl Supervisor {
                         let _ = answer.send(self.rows());
                     }
                     Some(Request::IsIdle(answer)) => {
-                        let _ = answer.send(self.slots.values().all(|slot| slot.inbox.is_idle()));
+                        let _ = answer.send(self.slots.values().filter_map(|slot| slot.running.as_ref()).all(|running| running.inbox.is_idle()));
                     }
                     Some(Request::Stop(answer)) => {
                         self.stop().await;
@@ -221,29 +227,36 @@ impl Supervisor {
         let spec = Arc::new(spec(&self.options.config, &self.options.folder, found));
         // Hashed before it is read: a save in between is one load too many, never one too few.
         let mut sources = HashMap::from([(found.main.clone(), hash_of(&found.main))]);
-        let inbox = match self.slots.get(&found.name) {
-            Some(slot) => slot.inbox.clone(),
-            None => Inbox::new(self.client.subscribe(&found.name)),
-        };
         let slot = self.slots.entry(found.name.clone()).or_insert_with(|| Slot {
             main: found.main.clone(),
-            inbox: inbox.clone(),
-            version: None,
+            running: None,
             sources: HashMap::new(),
             failed: None,
             gone_since: None,
         });
         slot.main.clone_from(&found.main);
-        let reason = if slot.version.is_some() { Reason::Reload } else { Reason::Start };
-        let result = replace(slot, spec, &self.env).await;
+        let reason = if slot.running.is_some() { Reason::Reload } else { Reason::Start };
+        let result = match slot.running.take() {
+            Some(running) => {
+                let (running, error) = replace(running, spec, &self.env).await;
+                slot.running = Some(running);
+                error.map_or(Ok(()), Err)
+            }
+            None => {
+                let inbox = Inbox::new(self.client.subscribe(&found.name));
+                lua::load(spec, self.env.clone(), inbox.clone(), None).await.map(|version| {
+                    version.activate(Reason::Start);
+                    slot.running = Some(Running { version, inbox });
+                })
+            }
+        };
         let event = match result {
-            Ok(version) => {
+            Ok(()) => {
+                let version = &slot.running.as_ref().expect("a load that succeeded is what runs").version;
                 sources.extend(version.required().iter().map(|(path, hash)| (path.clone(), Some(*hash))));
                 slot.failed = None;
                 let took = self.clock.now().mono.saturating_sub(started);
-                let event = Event::Live { script: found.name.clone(), version: version.number(), reason, took };
-                slot.version = Some(version);
-                event
+                Event::Live { script: found.name.clone(), version: version.number(), reason, took }
             }
             Err(error) => {
                 // Files of the version that goes on stay watched, so that mending either of them is noticed.
@@ -252,7 +265,7 @@ impl Supervisor {
                 }
                 let message = error.to_string();
                 slot.failed = Some(message.clone());
-                Event::Failed { script: found.name.clone(), message, still_running: slot.version.is_some() }
+                Event::Failed { script: found.name.clone(), message, still_running: slot.running.is_some() }
             }
         };
         slot.sources = sources;
@@ -272,8 +285,8 @@ impl Supervisor {
             }
         }
         for name in removed {
-            if let Some(Slot { version: Some(version), .. }) = self.slots.remove(&name) {
-                version.retire();
+            if let Some(Slot { running: Some(running), .. }) = self.slots.remove(&name) {
+                running.version.retire();
             }
             self.tell(Event::Removed { script: name });
         }
@@ -310,8 +323,8 @@ impl Supervisor {
     fn rows(&self) -> Vec<Row> {
         let row = |(name, slot): (&String, &Slot)| Row {
             name: name.clone(),
-            version: slot.version.as_ref().map_or(0, Version::number),
-            handlers: slot.version.as_ref().map_or(0, Version::handlers),
+            version: slot.running.as_ref().map_or(0, |running| running.version.number()),
+            handlers: slot.running.as_ref().map_or(0, |running| running.version.handlers()),
             failed: slot.failed.clone(),
         };
         self.slots.iter().map(row).collect()
@@ -319,8 +332,8 @@ impl Supervisor {
 
     async fn stop(&mut self) {
         for (_, slot) in std::mem::take(&mut self.slots) {
-            if let Some(version) = slot.version {
-                version.stop().await;
+            if let Some(running) = slot.running {
+                running.version.stop().await;
             }
         }
     }
@@ -343,31 +356,25 @@ pub fn spec(config: &Config, folder: &Path, found: &Found) -> ScriptSpec {
     spec
 }
 
-/// Loads a new version and lets it take over between two updates; on failure everything stays as it was.
-async fn replace(slot: &mut Slot, spec: Arc<ScriptSpec>, env: &Env) -> Result<Version, LoadError> {
-    let Some(old) = slot.version.take() else {
-        let version = lua::load(spec, env.clone(), slot.inbox.clone(), None).await?;
-        version.activate(Reason::Start);
-        return Ok(version);
-    };
-    slot.inbox.pause();
+/// Loads a new version and lets it take over between two updates; on failure everything stays as it was, and the error is
+/// beside it.
+async fn replace(running: Running, spec: Arc<ScriptSpec>, env: &Env) -> (Running, Option<LoadError>) {
+    let Running { version: old, inbox } = running;
+    inbox.pause();
     let loaded = match old.state().await {
-        Ok(state) => lua::load(spec, env.clone(), slot.inbox.clone(), Some(state)).await,
+        Ok(state) => lua::load(spec, env.clone(), inbox.clone(), Some(state)).await,
         Err(error) => Err(error),
     };
-    let result = match loaded {
+    let (version, error) = match loaded {
         Ok(new) => {
             new.activate(Reason::Reload);
             old.retire();
-            Ok(new)
+            (new, None)
         }
-        Err(error) => {
-            slot.version = Some(old);
-            Err(error)
-        }
+        Err(error) => (old, Some(error)),
     };
-    slot.inbox.resume();
-    result
+    inbox.resume();
+    (Running { version, inbox }, error)
 }
 
 fn touched(changes: Vec<Change>) -> Touched {

@@ -1,0 +1,5 @@
+-- expect: CPU limit
+local subject = ("a"):rep(5000)
+tg.command("go", function(message)
+  while true do pcall(string.match, subject, ("a-"):rep(20) .. "b") end
+end)

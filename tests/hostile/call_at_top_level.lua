@@ -1,0 +1,2 @@
+-- expect: tg.on_start
+tg.api.users.getUsers({ id = { { _ = "inputUserSelf" } } })

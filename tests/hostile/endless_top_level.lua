@@ -1,0 +1,2 @@
+-- expect: endless_top_level.lua
+while true do end

@@ -1,0 +1,4 @@
+-- expect: no_process.lua:3: 
+tg.command("go", function(message)
+  os.exit(1)
+end)

@@ -1,0 +1,4 @@
+-- expect: require_outside.lua:3: 
+tg.command("go", function(message)
+  require("..neighbour")
+end)

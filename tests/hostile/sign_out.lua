@@ -1,0 +1,5 @@
+-- expect: auth.logOut
+tg.command("go", function(message)
+  tg.invoke("auth.logOut", {})
+  message:answer("ESCAPED")
+end)
