@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs tests/interop_telethon.py with Telethon from PyPI in a virtual environment under target/.
+# Telethon from PyPI, unmodified, signs in to `moongram dc` as a user and writes to the bot that `moongram run` holds there.
 #
-# Without LOCAL_DC_ADDRESS it starts the example local_dc, whose bot nobody runs, and checks all but the reply.
+# Needs python3 with venv; everything else it installs itself, under target/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,21 +11,44 @@ if ! "$venv/bin/python" -c 'import telethon; assert telethon.__version__ == "1.4
     "$venv/bin/pip" install --quiet --disable-pip-version-check telethon==1.45.0
 fi
 
-if [ -n "${LOCAL_DC_ADDRESS:-}" ]; then
-    exec timeout 60 "$venv/bin/python" tests/interop_telethon.py "$@"
-fi
-
-cargo build --quiet --example local_dc
+cargo build --quiet --locked
+moongram=$PWD/${CARGO_TARGET_DIR:-target}/debug/moongram
 work=$(mktemp -d)
-: >"$work/out"
-"${CARGO_TARGET_DIR:-target}/debug/examples/local_dc" 127.0.0.1:0 >"$work/out" &
+dc='' host=''
+trap 'kill $host $dc 2>/dev/null || true; rm -rf "$work"' EXIT
+
+# Waits until a file holds a line, and shows the file if it never does.
+await() {
+    for _ in $(seq 200); do
+        grep -q -- "$2" "$1" 2>/dev/null && return
+        sleep 0.1
+    done
+    echo "no \"$2\" in $1:" >&2
+    cat "$1" >&2
+    exit 1
+}
+
+"$moongram" dc --listen 127.0.0.1:0 --json >"$work/dc.json" 2>"$work/dc.log" &
 dc=$!
-trap 'kill "$dc" 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 100); do
-    grep -q 'END RSA PUBLIC KEY' "$work/out" && break
-    sleep 0.1
-done
-sed -n '/BEGIN RSA/,/END RSA/p' "$work/out" >"$work/key.pem"
-field() { sed -n "s/^$1 //p" "$work/out"; }
-timeout 60 "$venv/bin/python" tests/interop_telethon.py --address "$(field address)" --key "$work/key.pem" \
-    --code "$(field code)" --bot example_bot --no-reply "$@"
+await "$work/dc.json" fingerprint
+field() { python3 -c 'import functools, json, sys; print(functools.reduce(lambda at, key: at[key], sys.argv[2].split("."), json.load(open(sys.argv[1]))))' "$work/dc.json" "$1"; }
+field public_key >"$work/dc.pem"
+
+cat >"$work/moongram.toml" <<TOML
+[account]
+api_id = 1
+api_hash = "local"
+bot_token = "$(field bot.token)"
+[network]
+dc = [{ id = $(field dc_id), address = "$(field address)" }]
+public_keys = ["dc.pem"]
+pfs = false
+[scripts]
+folder = "$PWD/scripts"
+TOML
+"$moongram" run -c "$work/moongram.toml" 2>"$work/run.log" &
+host=$!
+await "$work/run.log" "hello is live"
+
+timeout 60 "$venv/bin/python" tests/interop_telethon.py --address "$(field address)" --key "$work/dc.pem" \
+    --code "$(field code)" --bot "$(field bot.username)" --expect "Hello, Tele" "$@"

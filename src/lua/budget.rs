@@ -1,8 +1,11 @@
 //! CPU time: a handler that computes too long without waiting is ended.
 //!
 //! A count hook looks at the thread's CPU clock. Past the limit it yields the coroutine away, which no `pcall` can
-//! swallow. Where Lua cannot yield (inside `gsub`, `sort`, a metamethod called from C) nothing happens, so the hook
-//! raises when it fires again, and in the end raises at every instruction.
+//! swallow. Where Lua cannot yield (a metamethod called from C) nothing happens, so the hook raises when it fires again,
+//! and in the end raises at every instruction.
+//!
+//! The hook does not fire inside of Lua's library. That charges the same limit by what it does ([`bounded`]), and its error,
+//! should a script catch it, gets the script no further than to the next firing of the hook.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,17 +14,23 @@ use std::time::Duration;
 use mlua::debug::HookTriggers;
 use mlua::{Lua, VmState};
 
-/// Instructions between two looks at the clock: some 10 µs of Lua.
-const INTERVAL: u32 = 1_000;
+use super::bounded;
+
+/// Instructions between two firings of the hook, each of which sees whether the library's share is used up.
+const INTERVAL: u32 = 100;
+/// Firings between two looks at the clock, which is a system call: some 10 µs of Lua.
+const LOOK_EVERY: u32 = 10;
 /// After that many attempts to stop the script the hook fires at every instruction.
 const PATIENCE: u32 = 8;
 
 /// The budget of the coroutine that runs now.
 pub(super) struct Budget {
     limit: Duration,
-    /// The hook has fired for this handler.
-    fired: Cell<bool>,
-    /// The CPU clock when it fired for the second time.
+    /// The library's share: one step is a nanosecond or two.
+    steps: bounded::Budget,
+    /// How often the hook has fired for this handler.
+    fired: Cell<u32>,
+    /// The CPU clock when it was first looked at.
     since: Cell<Option<Duration>>,
     /// How often the script was told to stop.
     attempts: Cell<u32>,
@@ -33,7 +42,8 @@ impl Budget {
     pub fn new(limit: Duration) -> Rc<Budget> {
         Rc::new(Budget {
             limit,
-            fired: Cell::new(false),
+            steps: bounded::Budget::new(steps(limit)),
+            fired: Cell::new(0),
             since: Cell::new(None),
             attempts: Cell::new(0),
             place: RefCell::default(),
@@ -42,13 +52,18 @@ impl Budget {
 
     /// A new handler begins, or goes on after a wait.
     pub fn renew(&self) {
-        self.fired.set(false);
+        self.fired.set(0);
         self.since.set(None);
+        self.steps.refill(steps(self.limit));
     }
 
     /// The place where the limit was met, if it was, and a fresh budget.
     pub fn take_overrun(&self, lua: &Lua, this: &Rc<Budget>) -> Option<String> {
         if self.attempts.get() == 0 {
+            if self.steps.exhausted() {
+                // The error tells where; who reports it needs the library.
+                self.steps.refill(steps(self.limit));
+            }
             return None;
         }
         if self.attempts.replace(0) > PATIENCE {
@@ -63,6 +78,11 @@ impl Budget {
         self.limit
     }
 
+    /// What the state's library is to charge.
+    pub fn steps(&self) -> bounded::Budget {
+        self.steps.clone()
+    }
+
     /// Sets the hook for every coroutine that is made from now on.
     pub fn install(this: &Rc<Budget>, lua: &Lua) -> mlua::Result<()> {
         Budget::hook(this.clone(), lua, INTERVAL)
@@ -70,17 +90,20 @@ impl Budget {
 
     fn hook(this: Rc<Budget>, lua: &Lua, interval: u32) -> mlua::Result<()> {
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(interval), move |lua, debug| {
-            // The first time in a handler does not count: handlers are short, and looking at the clock is not.
-            if !this.fired.replace(true) {
-                return Ok(VmState::Continue);
-            }
-            let now = cpu_time();
-            let Some(since) = this.since.get() else {
-                this.since.set(Some(now));
-                return Ok(VmState::Continue);
-            };
-            if now.saturating_sub(since) < this.limit {
-                return Ok(VmState::Continue);
+            if !this.steps.exhausted() {
+                this.fired.set(this.fired.get().wrapping_add(1));
+                // Handlers are short, and looking at the clock is not: most end before the first look.
+                if !this.fired.get().is_multiple_of(LOOK_EVERY) {
+                    return Ok(VmState::Continue);
+                }
+                let now = cpu_time();
+                let Some(since) = this.since.get() else {
+                    this.since.set(Some(now));
+                    return Ok(VmState::Continue);
+                };
+                if now.saturating_sub(since) < this.limit {
+                    return Ok(VmState::Continue);
+                }
             }
             let attempts = this.attempts.get() + 1;
             this.attempts.set(attempts);
@@ -98,6 +121,10 @@ impl Budget {
             Err(mlua::Error::runtime("the script is stopped: it used its CPU time up"))
         })
     }
+}
+
+fn steps(limit: Duration) -> u64 {
+    u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// CPU time of this thread.

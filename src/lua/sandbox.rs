@@ -3,6 +3,8 @@
 use mlua::state::{GcIncParams, GcMode};
 use mlua::{Lua, LuaOptions, StdLib, Value};
 
+use super::bounded;
+
 /// What stays of `os`; `time` and `date` are replaced by the prelude, to follow the host's clock.
 const OS: [&str; 4] = ["time", "date", "clock", "difftime"];
 
@@ -13,12 +15,14 @@ const REMOVED: [&str; 3] = ["dofile", "loadfile", "warn"];
 /// a state is small and may grow further before it is worth looking at; near its limit Lua collects anyway.
 const PAUSE: i32 = 400;
 
-/// Makes a state of at most `memory` bytes, without `io`, `package`, `debug`, and most of `os`.
-pub(super) fn new_state(memory: usize) -> mlua::Result<Lua> {
+/// Makes a state of at most `memory` bytes, whose library charges `steps`, without `io`, `package`, `debug`, and most of `os`.
+pub(super) fn new_state(memory: usize, steps: bounded::Budget) -> mlua::Result<Lua> {
     let libs = StdLib::COROUTINE | StdLib::TABLE | StdLib::STRING | StdLib::UTF8 | StdLib::MATH | StdLib::OS;
     let lua = Lua::new_with(libs, LuaOptions::default())?;
     lua.set_memory_limit(memory)?;
     lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(PAUSE)));
+    // First of all: what the prelude keeps of the library is the bounded one, too.
+    bounded::install(&lua, steps)?;
     let globals = lua.globals();
     for name in REMOVED {
         globals.raw_set(name, Value::Nil)?;
@@ -40,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_state_has_no_way_out() {
-        let lua = new_state(1 << 20).unwrap();
+        let lua = new_state(1 << 20, bounded::Budget::new(1 << 30)).unwrap();
         let found: String = lua
             .load(
                 "local names = {'io', 'package', 'dofile', 'loadfile', 'debug', 'warn', 'require'}
@@ -58,7 +62,7 @@ mod tests {
 
     #[test]
     fn memory_has_a_limit_that_the_state_survives() {
-        let lua = new_state(4 << 20).unwrap();
+        let lua = new_state(4 << 20, bounded::Budget::new(1 << 30)).unwrap();
         assert!(lua.load("return ('x'):rep(1 << 30)").eval::<Value>().is_err());
         assert_eq!(lua.load("return 1 + 1").eval::<i64>().unwrap(), 2);
     }

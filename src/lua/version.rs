@@ -250,7 +250,7 @@ fn thread_main(
 fn start(runtime: &Rc<Runtime>, carried: Option<&State>) -> Result<Lua, LoadError> {
     let failed = |raised: &str| LoadError::new(runtime.name(), raised, &runtime.files);
     let internal = |error: mlua::Error| failed(&error.to_string());
-    let lua = sandbox::new_state(runtime.spec.limits.memory).map_err(internal)?;
+    let lua = sandbox::new_state(runtime.spec.limits.memory, runtime.budget.steps()).map_err(internal)?;
     natives::install(&lua, runtime).map_err(internal)?;
     if let (Some(carried), Some(state)) = (carried, runtime.state.get()) {
         carried.put_into(&lua, state).map_err(internal)?;

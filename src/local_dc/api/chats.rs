@@ -27,7 +27,7 @@ pub fn edit_chat_admin(call: &mut Call<'_>, query: &Object) -> Answered {
     let user = call.user(query.required("user_id")?)?;
     let is_admin = matches!(query.get("is_admin"), Some(Value::Bool(true)));
     call.telegram.world.set_admin(call.me, query.number("chat_id"), user, is_admin)?;
-    Ok(Value::Bool(true).into())
+    Ok(Value::Bool(true))
 }
 
 pub fn delete_chat_user(call: &mut Call<'_>, query: &Object) -> Answered {
