@@ -1,7 +1,5 @@
 //! What bounded library functions cost beside Lua's own: `cargo bench --bench patterns`.
 
-use std::hint::black_box;
-
 use criterion::{Criterion, criterion_group, criterion_main};
 use mlua::{Function, Lua};
 use moongram::lua::bounded::{Budget, install};
@@ -59,11 +57,11 @@ fn patterns(criterion: &mut Criterion) {
         group.measurement_time(std::time::Duration::from_millis(400));
         let plain = Lua::new();
         let function = compiled(&plain, call);
-        group.bench_function("lua", |b| b.iter(|| function.call::<()>(black_box(())).expect("it runs")));
+        group.bench_function("lua", |b| b.iter(|| function.call::<()>(()).expect("it runs")));
         let bounded = Lua::new();
         install(&bounded, Budget::new(u64::MAX)).expect("it installs");
         let function = compiled(&bounded, call);
-        group.bench_function("bounded", |b| b.iter(|| function.call::<()>(black_box(())).expect("it runs")));
+        group.bench_function("bounded", |b| b.iter(|| function.call::<()>(()).expect("it runs")));
     }
 }
 
