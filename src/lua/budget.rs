@@ -15,6 +15,7 @@ use mlua::debug::HookTriggers;
 use mlua::{Lua, VmState};
 
 use super::bounded;
+use super::natives::PRELUDE_SOURCE;
 
 /// Instructions between two firings of the hook, each of which sees whether the library's share is used up.
 const INTERVAL: u32 = 100;
@@ -92,7 +93,7 @@ impl Budget {
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(interval), move |lua, debug| {
             if this.steps.exhausted() {
                 // The library has raised, and the prelude is writing down where: it is short, and the script's line is wanted.
-                if debug.source().short_src.is_some_and(|source| source.starts_with("[moongram]")) {
+                if debug.source().short_src.is_some_and(|source| source.starts_with(PRELUDE_SOURCE)) {
                     return Ok(VmState::Continue);
                 }
             } else {
