@@ -26,6 +26,54 @@
 //!
 //! `client` and `local_dc` never import each other: they share `mtproto` and meet as bytes on a socket, which is what
 //! makes a passing test mean something.
+//!
+//! | layer | purpose | begin reading at |
+//! |---|---|---|
+//! | [`crypto`] | MTProto's cryptography: pure functions on bytes | `crypto/message.rs` |
+//! | [`tl`] | the TL language: tables, borrowed types, bytes to values and back; written by `build.rs` from `tl/` | `tl/mod.rs` |
+//! | [`text`] | Markdown and HTML to text with entities | `text/mod.rs` |
+//! | [`mtproto`] | the protocol as a value, both sides: exchange, session, engine, framing | `mtproto/engine.rs` |
+//! | [`storage`] | what outlives a run, in SQLite | `storage/mod.rs` |
+//! | [`net`] | drives an engine over a socket | `net/driver.rs` |
+//! | [`client`] | one account: sign in, call, receive in order | `client/updates/sequencer.rs` |
+//! | [`lua`] | the client as Lua: one script's state, its API, its limits | `lua/runtime.rs` |
+//! | [`host`] | many scripts: find, start, watch, replace, stop | `host/supervisor.rs` |
+//! | [`local_dc`] | a small Telegram on this machine | `local_dc/mod.rs` |
+//! | [`cli`] | the command line | `cli/play.rs` |
+//!
+//! # The way of an update
+//!
+//! ```text
+//! network thread                                                     the script's thread
+//! socket ▶ net: framing ▶ Engine::handle_packet ▶ Event::Update
+//!   ═▶ client::updates: sequencer (order, gaps, difference), peers noted
+//!   ═bounded queue per script, Arc of one update▶                    lua::Inbox: lanes ▶ filters (Rust) ▶ handler coroutine
+//!                                                                    ▶ delivered ▶ client::updates (the state may advance)
+//! ```
+//!
+//! The saved state never runs ahead of what every script has delivered; after a crash the difference brings the rest again.
+//!
+//! # The way of a call
+//!
+//! A handler's coroutine yields; `lua::convert` makes the table TL; `client::Client::invoke` sleeps through flood waits and
+//! sends what was cut off again where that is safe; the reply resumes the coroutine.
+//!
+//! # The way of a save
+//!
+//! `host::watch` tells of a file once it is closed or renamed into place; the supervisor pauses the script's `Inbox`, loads the
+//! new source in a new state on a new thread, and lets it take over between two updates. A version that does not load
+//! leaves the one before it running.
+//!
+//! # What is promised, and where it is shown
+//!
+//! | promise | test |
+//! |---|---|
+//! | a saved script answers the next message, on the same connection | `tests/play.rs` |
+//! | `kill -9` loses nothing and needs no new key | `tests/kill.rs` |
+//! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack |
+//! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
+//! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |
+//! | layers and clocks are kept apart | `tests/layers.rs` |
 
 pub mod cli;
 pub mod client;
