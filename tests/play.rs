@@ -124,6 +124,16 @@ fn a_required_file_reloads_the_script_that_uses_it() {
     program.err_with("greet is live again");
     program.say("/hi");
     assert_eq!(program.next(), "bot: good night");
+
+    // A fault in it is told with its own name; the version before goes on, and comes alive again when it is mended.
+    folder.write("scripts/lib/words.lua", "return { greeting = ");
+    program.err_with("words.lua:1: ");
+    program.say("/hi");
+    assert_eq!(program.next(), "bot: good night");
+    folder.write("scripts/lib/words.lua", "return { greeting = 'good evening' }");
+    program.err_with("greet is live again");
+    program.say("/hi");
+    assert_eq!(program.next(), "bot: good evening");
     let (_, _, err) = program.finish();
     assert!(!err.contains("other is live again"), "a script that does not use the file was reloaded:\n{err}");
 }

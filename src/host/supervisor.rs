@@ -259,7 +259,8 @@ impl Supervisor {
                 Event::Live { script: found.name.clone(), version: version.number(), reason, took }
             }
             Err(error) => {
-                // Files of the version that goes on stay watched, so that mending either of them is noticed.
+                // What it read before it failed, and the files of the version that goes on: mending any of them is noticed.
+                sources.extend(error.required.iter().map(|(path, hash)| (path.clone(), Some(*hash))));
                 for (path, hash) in &slot.sources {
                     sources.entry(path.clone()).or_insert(*hash);
                 }
