@@ -95,7 +95,7 @@ impl Table {
         }
         loop {
             if on_terminal {
-                print!("> ");
+                print!("{}> ", self.dc.name(self.speaker).unwrap_or_default());
                 io::stdout().flush()?;
             }
             tokio::select! {
@@ -114,7 +114,8 @@ impl Table {
                 event = world.recv() => match event {
                     Ok(event) => {
                         if on_terminal {
-                            print!("\r");
+                            // Over the prompt, which is longer than few answers.
+                            print!("\r\x1b[K");
                         }
                         self.show(&event)?;
                     }
