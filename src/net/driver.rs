@@ -201,10 +201,8 @@ impl Driver {
             {
                 socket.encode(&packet);
             }
-            let mut wake = engine.poll_timeout().unwrap_or(Duration::MAX);
-            if !self.pending.is_empty() {
-                wake = wake.min(next_sweep);
-            }
+            let withheld = socket.unsent.len() >= MAX_UNSENT;
+            let wake = wake(engine.poll_timeout(), !self.pending.is_empty(), withheld, next_sweep);
             let (mut reading, mut writing) = socket.stream.split();
             tokio::select! {
                 read = reading.read_buf(&mut socket.input) => {
@@ -337,10 +335,39 @@ impl Driver {
     }
 }
 
+/// When the loop looks at the clock again, should nothing else happen; in monotonic time.
+///
+/// While packets are withheld from a full socket, acknowledgments that are due stay due: who woke for them would wake again
+/// at once, forever. The next sweep is soon enough for everything else.
+fn wake(engine_due: Option<Duration>, has_calls: bool, withheld: bool, next_sweep: Duration) -> Duration {
+    let due = engine_due.unwrap_or(Duration::MAX);
+    let due = if withheld { due.max(next_sweep) } else { due };
+    if has_calls { due.min(next_sweep) } else { due }
+}
+
 impl Socket {
     pub fn encode(&mut self, packet: &[u8]) {
         let mut framed = Vec::with_capacity(packet.len() + 16);
         self.framing.encode(packet, &mut framed);
         self.unsent.extend_from_slice(&framed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_overdue_does_not_wake_a_loop_whose_socket_is_full() {
+        let at = Duration::from_secs;
+        let check = |due, has_calls, withheld, expected| {
+            assert_eq!(wake(due, has_calls, withheld, at(10)), expected, "{due:?} {has_calls} {withheld}");
+        };
+        check(Some(at(5)), false, false, at(5));
+        check(Some(at(5)), false, true, at(10));
+        check(Some(at(5)), true, true, at(10));
+        check(Some(at(15)), false, true, at(15));
+        check(Some(at(15)), true, false, at(10));
+        check(None, false, true, Duration::MAX);
     }
 }
