@@ -198,9 +198,9 @@ fn nowhere() -> Target {
 async fn a_plain_secret_leaves_the_choice_of_framing() {
     let (proxy, asked) = proxy(mock::echo_dc().await, false).await;
     let way = format!("mtproxy://{proxy}?secret={}", plain_secret());
-    for transport in [Transport::Abridged, Transport::Intermediate, Transport::Padded] {
+    for transport in TAGGED {
         let dialed = dialled(&Target { transport, ..nowhere() }, &way).await.unwrap();
-        assert_eq!(dialed.transport, transport);
+        assert_eq!(dialed.framing.transport(), Some(transport));
         converse(dialed).await;
     }
     assert_eq!(*asked.lock().unwrap(), [([0xef; 4], 2), ([0xee; 4], 2), ([0xdd; 4], 2)]);
@@ -214,7 +214,7 @@ async fn a_dd_secret_makes_it_the_padded_framing() {
     let way = format!("mtproxy://{proxy}?secret={}", padded_secret());
     let dc = ProxyDc { id: 4, test: true, media: true };
     let dialed = dialled(&Target { dc, ..nowhere() }, &way).await.unwrap();
-    assert_eq!(dialed.transport, Transport::Padded);
+    assert_eq!(dialed.framing.transport(), Some(Transport::Padded));
     converse(dialed).await;
     assert_eq!(*asked.lock().unwrap(), [([0xdd; 4], -10_004)]);
 }
@@ -224,7 +224,7 @@ async fn an_ee_secret_makes_it_look_like_tls() {
     let (proxy, asked) = proxy(mock::echo_dc().await, true).await;
     let way = format!("mtproxy://{proxy}?secret={}", tls_secret());
     let dialed = dialled(&nowhere(), &way).await.unwrap();
-    assert_eq!(dialed.transport, Transport::Padded);
+    assert_eq!(dialed.framing.transport(), Some(Transport::Padded));
     converse(dialed).await;
     assert_eq!(*asked.lock().unwrap(), [([0xdd; 4], 2)]);
 }
@@ -258,7 +258,7 @@ async fn a_wrong_plain_secret_ends_the_stream() {
     let way = format!("mtproxy://{proxy}?secret={}", "ab".repeat(16));
     let mut dialed = dialled(&nowhere(), &way).await.unwrap();
     let mut framed = Vec::new();
-    Framing::client(dialed.transport).encode(&[7; 40], &mut framed);
+    dialed.framing.encode(&[7; 40], &mut framed);
     dialed.stream.write_all(&framed).await.unwrap();
     let ended = within(dialed.stream.read(&mut [0; 8])).await;
     assert!(matches!(ended, Ok(0) | Err(_)));
