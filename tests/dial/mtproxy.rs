@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::*;
-use moongram::crypto::{Ctr, sha256};
+use moongram::client::{Client, Config, Dc, SessionAt, SignIn};
+use moongram::crypto::{Ctr, RsaPublicKey, sha256};
+use moongram::local_dc::{self, LocalDc};
 use moongram::net::dial::Step;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -227,6 +229,30 @@ async fn an_ee_secret_makes_it_look_like_tls() {
     assert_eq!(dialed.framing.transport(), Some(Transport::Padded));
     converse(dialed).await;
     assert_eq!(*asked.lock().unwrap(), [([0xdd; 4], 2)]);
+}
+
+#[tokio::test]
+async fn a_bot_signs_in_with_each_kind_of_secret() {
+    let dc = LocalDc::start(local_dc::Config::default()).await.unwrap();
+    let bot = dc.add_bot("echo_bot", "Echo");
+    for (secret, tls, test_dc) in
+        [(plain_secret(), false, false), (padded_secret(), false, true), (tls_secret(), true, false)]
+    {
+        let (proxy, asked) = proxy(dc.address(), tls).await;
+        let sign_in = SignIn::Bot { token: bot.token.clone() };
+        let config = Config {
+            // Nobody listens there: the proxy knows where the DC is.
+            dcs: vec![Dc { id: dc.dc_id(), address: mock::nobody().await }],
+            public_keys: vec![RsaPublicKey::from_pem(dc.public_key_pem()).unwrap()],
+            proxy: Via::parse(&format!("mtproxy://{proxy}?secret={secret}")).unwrap(),
+            test_dc,
+            ..Config::new(1, "hash", sign_in, SessionAt::Memory)
+        };
+        let client = within(Client::start(config, Clock::real())).await.unwrap();
+        assert_eq!((client.me().id, client.connections()), (bot.id, 1));
+        assert_eq!(asked.lock().unwrap()[0].1, if test_dc { 10_002 } else { 2 });
+        client.stop().await;
+    }
 }
 
 #[tokio::test]
