@@ -76,6 +76,8 @@ fn client_config(config: &Config) -> Result<client::Config> {
     options.dcs = config.network.dc.iter().map(|dc| client::Dc { id: dc.id, address: dc.address }).collect();
     options.public_keys = keys;
     options.transport = transport;
+    options.obfuscated = config.network.obfuscated;
+    options.proxy = config.network.proxy.clone();
     options.test_dc = config.network.test_dc;
     options.flood_sleep_threshold = account.flood_sleep_threshold;
     Ok(options)

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::crypto::RsaPublicKey;
 use crate::mtproto::Transport;
+use crate::net::dial::Via;
 
 /// How to become and stay signed in.
 #[derive(Clone)]
@@ -53,6 +54,9 @@ pub struct Config {
     /// Telegram's test DCs, where `dcs` is empty.
     pub test_dc: bool,
     pub transport: Transport,
+    /// Makes the streams look random to those who look on; not with the full transport.
+    pub obfuscated: bool,
+    pub proxy: Via,
     /// Seconds of a flood wait that are slept through; a longer one is an error at once.
     pub flood_sleep_threshold: u32,
     /// How long the first connection may take before the start fails.
@@ -74,6 +78,8 @@ impl Config {
             public_keys: Vec::new(),
             test_dc: false,
             transport: Transport::Intermediate,
+            obfuscated: false,
+            proxy: Via::Direct,
             flood_sleep_threshold: 60,
             connect_timeout: Duration::from_secs(30),
             device_model: "moongram".into(),

@@ -168,7 +168,15 @@ async fn connect(
     let had_key = key.is_some();
     let public_keys = if config.public_keys.is_empty() { telegram_keys() } else { config.public_keys.clone() };
     let number = if config.test_dc { dc + 10_000 } else { dc };
-    let options = Options { dc: number, address, transport: config.transport, public_keys, key };
+    let options = Options {
+        dc: number,
+        address,
+        transport: config.transport,
+        obfuscated: config.obfuscated,
+        via: config.proxy.clone(),
+        public_keys,
+        key,
+    };
     let (connection, incoming) = Connection::open(options, clock.clone());
     let mut status = connection.status();
     let connected = clock

@@ -9,6 +9,9 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
+use crate::mtproto::Transport;
+use crate::net::dial::Via;
+
 /// The file's name where none is given.
 pub const FILE: &str = "moongram.toml";
 
@@ -57,7 +60,9 @@ impl Default for Account {
 pub struct Network {
     pub transport: TransportName,
     pub obfuscated: bool,
-    pub proxy: Option<String>,
+    /// Read by `take_proxy`: what serde says of a wrong value repeats it, password and all.
+    #[serde(skip)]
+    pub proxy: Via,
     pub ipv6: bool,
     pub pfs: Option<bool>,
     pub dc: Vec<Dc>,
@@ -178,13 +183,16 @@ impl Config {
             }
         }
         ensure_supported(&table)?;
+        let proxy = take_proxy(&mut table)?;
         let again = toml::to_string(&table)?;
-        let config = Config::deserialize(toml::Deserializer::parse(&again)?).map_err(|error| {
+        let mut config = Config::deserialize(toml::Deserializer::parse(&again)?).map_err(|error| {
             anyhow!("{}", error.message().trim_end()).context(match error.span() {
                 Some(span) => format!("`{}`", again[span].trim()),
                 None => "a value".to_owned(),
             })
         })?;
+        config.network.proxy = proxy;
+        config.network.check()?;
         Ok(config)
     }
 
@@ -205,13 +213,35 @@ impl Config {
 fn ensure_supported(table: &toml::Table) -> Result<()> {
     let get = |section: &str, key: &str| table.get(section).and_then(|t| t.get(key));
     let is_on = |value: Option<&toml::Value>| value.is_some_and(|v| *v != toml::Value::Boolean(false));
-    for (section, key) in [("network", "proxy"), ("network", "ipv6"), ("account", "passphrase")] {
+    for (section, key) in [("network", "ipv6"), ("account", "passphrase")] {
         ensure!(!is_on(get(section, key)), "`{section}.{key}` is not supported by this version: take it out");
     }
-    ensure!(!is_on(get("network", "obfuscated")), "`network.obfuscated` is not supported by this version: take it out");
     ensure!(!table.contains_key("accounts"), "several `[[accounts]]` are not supported by this version: use [account]");
     ensure!(!table.contains_key("http"), "`[http]` is not supported by this version: take it out");
     Ok(())
+}
+
+/// `network.proxy`, out of the table. An error does not repeat what is wrong, as it may be a password.
+fn take_proxy(table: &mut toml::Table) -> Result<Via> {
+    match table.get_mut("network").and_then(toml::Value::as_table_mut).and_then(|network| network.remove("proxy")) {
+        None => Ok(Via::Direct),
+        Some(toml::Value::String(link)) => Via::parse(&link).context("`network.proxy`"),
+        Some(_) => bail!("`network.proxy` is not a text, as in \"socks5://user:password@host:1080\""),
+    }
+}
+
+impl Network {
+    /// What no single key can tell.
+    fn check(&self) -> Result<()> {
+        let full = self.transport == TransportName::Full;
+        ensure!(!(full && self.obfuscated), "`network.obfuscated`: the full transport cannot be obfuscated");
+        let carries_full = match &self.proxy {
+            Via::MtProxy { secret, .. } => secret.transport(Transport::Full).is_some(),
+            _ => true,
+        };
+        ensure!(!full || carries_full, "`network.proxy`: an MTProxy does not carry the full transport");
+        Ok(())
+    }
 }
 
 fn keys_of(table: &str) -> &'static [&'static str] {
@@ -398,7 +428,13 @@ mod tests {
             ("[network]\ntransport = \"pigeon\"", "pigeon"),
             ("[account]\napi_id = \"x\"", "invalid type"),
             ("[account", "line 1"),
-            ("[network]\nproxy = \"socks5://h:1\"", "`network.proxy` is not supported by this version"),
+            ("[network]\nproxy = \"ftp://h:1\"", "`network.proxy`: a proxy begins with socks5://"),
+            ("[network]\nproxy = 1080", "`network.proxy` is not a text"),
+            ("[network]\ntransport = \"full\"\nobfuscated = true", "`network.obfuscated`: the full transport"),
+            (
+                "[network]\ntransport = \"full\"\nproxy = \"mtproxy://h:1?secret=00112233445566778899aabbccddeeff\"",
+                "`network.proxy`: an MTProxy does not carry the full transport",
+            ),
         ] {
             let error = refusal(text);
             assert!(error.contains(expected), "{text}: {error}");
@@ -421,6 +457,29 @@ mod tests {
         assert_eq!(token, "5:token");
         assert_eq!(config.scripts.folder, Path::new("elsewhere"));
         assert_eq!(config.scripts.limits.memory, Some(1 << 30));
+    }
+
+    #[test]
+    fn the_network_is_read() {
+        let config =
+            parse("[network]\nobfuscated = true\nproxy = \"socks5://ann:hush@h:1080\"").expect("a configuration");
+        assert!(config.network.obfuscated);
+        assert_eq!(config.network.proxy, Via::parse("socks5://ann:hush@h:1080").expect("a proxy"));
+        assert!(!format!("{config:?}").contains("hush"));
+        assert_eq!(parse("").expect("a configuration").network.proxy, Via::Direct);
+        let environment = [("MOONGRAM_NETWORK_PROXY".to_owned(), "http://h:3128".to_owned())];
+        let config = Config::parse(WHOLE, environment).expect("a configuration");
+        assert_eq!(config.network.proxy.to_string(), "http://h:3128");
+    }
+
+    #[test]
+    fn a_wrong_proxy_is_named_by_its_key_and_not_repeated() {
+        for proxy in
+            ["socks5://ann:hush", "socks5://ann@h:hush", "hush://h:1", "http://hush@:1", "mtproxy://h:1?secret=hush"]
+        {
+            let error = refusal(&format!("[network]\nproxy = \"{proxy}\""));
+            assert!(error.contains("`network.proxy`") && !error.contains("hush"), "{proxy}: {error}");
+        }
     }
 
     #[test]

@@ -201,6 +201,17 @@ impl Engine {
         result
     }
 
+    /// Server: whether [`handle_opened`](Self::handle_opened) is going to take the packet as new. One that is not may be a
+    /// recording that somebody plays again, and says nothing about where the client is now.
+    pub fn is_new(&mut self, opened: &Opened, now: Time) -> bool {
+        let id = opened.message.id;
+        opened.session_id == self.session_id
+            && id.is_from_client()
+            && self.clock.check_window(id, now).is_ok()
+            && self.salts.accepts(opened.salt, self.clock.unix(now))
+            && self.received.check_new(id).is_ok()
+    }
+
     /// The next thing that the owner has to know. Call it until it gives None.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -8,8 +8,8 @@
 //! socket bytes ⇄ [`Framing`] ⇄ packets ⇄ [`Engine`] (or the key exchange) ⇄ queries, replies, updates
 //! ```
 //!
-//! * [`framing`]: how packets follow one another on a byte stream;
-//! * [`obfuscated`], [`faketls`]: the same stream in disguise, as MTProxies and WebSocket want it;
+//! * [`framing`]: how packets follow one another on a byte stream, obfuscated or not;
+//! * [`mtproxy`], [`faketls`]: what an MTProxy has to be told, and the stream disguised as TLS for it;
 //! * [`packet`]: what is inside an encrypted packet, and the checks made before anything is parsed;
 //! * [`engine`]: one session: what waits to be sent, what waits for an answer, what was received;
 //! * `handle`: one file for each family of messages, with the rule at the line that keeps it.
@@ -26,7 +26,7 @@ pub mod framing;
 mod gzip;
 mod handle;
 mod ids;
-pub mod obfuscated;
+pub mod mtproxy;
 mod outbox;
 pub mod packet;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Clock;
+use super::dial::Via;
 use super::driver::Driver;
 use super::updates::{self, Updates};
 use crate::crypto::{AuthKey, RsaPublicKey};
@@ -22,6 +23,10 @@ pub struct Options {
     pub dc: i32,
     pub address: SocketAddr,
     pub transport: Transport,
+    /// Makes the stream look random to those who look on; not with the full transport.
+    pub obfuscated: bool,
+    /// The proxy, if there is one.
+    pub via: Via,
     /// The server proves with one of these that it is who it says.
     pub public_keys: Vec<RsaPublicKey>,
     /// `None` begins with a key exchange.

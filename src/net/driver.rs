@@ -6,26 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Clock;
 use super::backoff::Backoff;
 use super::connection::{Call, CallFailure, Fatal, Key, Options, Status};
+use super::dial::{BoxedStream, Target, dial};
 use super::exchange::exchange;
 use super::updates::UpdatesSender;
 use crate::crypto::{Random, SystemRandom};
+use crate::mtproto::mtproxy::ProxyDc;
 use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, LostReason, MsgId, Side};
 
 /// Calls that may wait for their answers at once; the next one stays in the queue of calls.
 const MAX_IN_FLIGHT: usize = 4_096;
 /// Bytes that are encrypted ahead of the socket.
 const MAX_UNSENT: usize = 256 << 10;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For each step of the way to the DC.
+const DIAL_PATIENCE: Duration = Duration::from_secs(10);
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often calls are looked through for callers that gave up.
 const SWEEP: Duration = Duration::from_secs(1);
+/// What is added to the number of a test DC.
+const TEST_DCS: i32 = 10_000;
 /// After -429. <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
 const FLOOD_PAUSE: Duration = Duration::from_secs(5);
 
@@ -64,9 +68,10 @@ pub(super) fn because(reason: impl ToString) -> Broken {
     Broken::Because(reason.to_string())
 }
 
-/// One TCP connection.
+/// One stream to the DC.
 pub(super) struct Socket {
-    pub stream: TcpStream,
+    pub reading: ReadHalf<BoxedStream>,
+    pub writing: WriteHalf<BoxedStream>,
     pub framing: Framing,
     pub input: BytesMut,
     pub unsent: BytesMut,
@@ -137,20 +142,19 @@ impl Driver {
     }
 
     async fn connect_and_drive(&mut self) -> Broken {
-        let connecting = TcpStream::connect(self.options.address);
-        let stream = tokio::select! {
-            result = self.clock.timeout(CONNECT_TIMEOUT, connecting) => match result {
-                Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => return error.into(),
-                Err(_) => return because("no answer to the attempt to connect"),
+        let target = self.target();
+        let dialed = tokio::select! {
+            result = dial(&target, &self.options.via, &self.clock) => match result {
+                Ok(dialed) => dialed,
+                Err(error) => return because(error),
             },
             () = self.status.closed() => return Broken::Unwanted,
         };
-        // Small packets that wait for each other's TCP acknowledgments would cost every call 40 ms.
-        let _ = stream.set_nodelay(true);
+        let (reading, writing) = tokio::io::split(dialed.stream);
         let mut socket = Socket {
-            stream,
-            framing: Framing::client(self.options.transport),
+            reading,
+            writing,
+            framing: dialed.framing,
             input: BytesMut::with_capacity(16 << 10),
             unsent: BytesMut::new(),
         };
@@ -182,6 +186,14 @@ impl Driver {
         }
     }
 
+    fn target(&self) -> Target {
+        let Options { dc, address, transport, obfuscated, .. } = self.options;
+        let id = u16::try_from(dc % TEST_DCS).unwrap_or_default();
+        let dc = ProxyDc { test: dc > TEST_DCS, ..ProxyDc::new(id) };
+        let time_offset = self.engine.as_ref().map_or(0, Engine::time_offset);
+        Target { obfuscated, time_offset, patience: DIAL_PATIENCE, ..Target::new(dc, vec![address], transport) }
+    }
+
     fn begin_session(&mut self, key: Key) {
         let session_id = self.random.i64();
         let config = EngineConfig::new(key.auth_key.clone(), session_id, key.server_salt, key.time_offset);
@@ -201,19 +213,16 @@ impl Driver {
             {
                 socket.encode(&packet);
             }
-            let mut wake = engine.poll_timeout().unwrap_or(Duration::MAX);
-            if !self.pending.is_empty() {
-                wake = wake.min(next_sweep);
-            }
-            let (mut reading, mut writing) = socket.stream.split();
+            let withheld = socket.unsent.len() >= MAX_UNSENT;
+            let wake = wake(engine.poll_timeout(), !self.pending.is_empty(), withheld, next_sweep);
             tokio::select! {
-                read = reading.read_buf(&mut socket.input) => {
+                read = socket.reading.read_buf(&mut socket.input) => {
                     if read? == 0 {
                         return Err(because("closed by the server"));
                     }
                     self.handle_input(socket)?;
                 }
-                written = writing.write_buf(&mut socket.unsent), if !socket.unsent.is_empty() => {
+                written = socket.writing.write_buf(&mut socket.unsent), if !socket.unsent.is_empty() => {
                     written?;
                 }
                 call = self.calls.recv(), if self.pending.len() < MAX_IN_FLIGHT => match call {
@@ -337,10 +346,39 @@ impl Driver {
     }
 }
 
+/// When the loop looks at the clock again, should nothing else happen; in monotonic time.
+///
+/// While packets are withheld from a full socket, acknowledgments that are due stay due: who woke for them would wake again
+/// at once, forever. The next sweep is soon enough for everything else.
+fn wake(engine_due: Option<Duration>, has_calls: bool, withheld: bool, next_sweep: Duration) -> Duration {
+    let due = engine_due.unwrap_or(Duration::MAX);
+    let due = if withheld { due.max(next_sweep) } else { due };
+    if has_calls { due.min(next_sweep) } else { due }
+}
+
 impl Socket {
     pub fn encode(&mut self, packet: &[u8]) {
         let mut framed = Vec::with_capacity(packet.len() + 16);
         self.framing.encode(packet, &mut framed);
         self.unsent.extend_from_slice(&framed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_overdue_does_not_wake_a_loop_whose_socket_is_full() {
+        let at = Duration::from_secs;
+        let check = |due, has_calls, withheld, expected| {
+            assert_eq!(wake(due, has_calls, withheld, at(10)), expected, "{due:?} {has_calls} {withheld}");
+        };
+        check(Some(at(5)), false, false, at(5));
+        check(Some(at(5)), false, true, at(10));
+        check(Some(at(5)), true, true, at(10));
+        check(Some(at(15)), false, true, at(15));
+        check(Some(at(15)), true, false, at(10));
+        check(None, false, true, Duration::MAX);
     }
 }

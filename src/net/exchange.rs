@@ -21,7 +21,8 @@ pub(super) async fn exchange(
         while let Some(packet) = exchange.poll_packet() {
             socket.encode(&packet);
         }
-        socket.stream.write_all_buf(&mut socket.unsent).await?;
+        socket.writing.write_all_buf(&mut socket.unsent).await?;
+        socket.writing.flush().await?;
         if let Some(agreed) = exchange.poll_done() {
             return Ok(Key {
                 auth_key: agreed.auth_key,
@@ -38,7 +39,7 @@ pub(super) async fn exchange(
             }
             Some(Frame::QuickAck(_)) => {}
             None => {
-                if socket.stream.read_buf(&mut socket.input).await? == 0 {
+                if socket.reading.read_buf(&mut socket.input).await? == 0 {
                     return Err(because("closed by the server in the key exchange"));
                 }
             }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use super::dial::Via;
 use super::{Clock, Key, Options};
 use crate::crypto::{AuthKey, Random, SystemRandom};
 use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, Side, Transport, open};
@@ -65,6 +66,8 @@ impl Server {
             dc: 2,
             address: self.address,
             transport: Transport::Intermediate,
+            obfuscated: false,
+            via: Via::Direct,
             public_keys: Vec::new(),
             key: Some(self.key.clone()),
         }

@@ -12,13 +12,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use moongram::mtproto::obfuscated::ProxyDc;
-use moongram::mtproto::{Frame, Framing, Transport};
+use moongram::mtproto::mtproxy::ProxyDc;
+use moongram::mtproto::{Frame, Transport};
 use moongram::net::Clock;
 use moongram::net::dial::{DialError, Dialed, Target, Via, dial};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ALL: [Transport; 4] = [Transport::Abridged, Transport::Intermediate, Transport::Padded, Transport::Full];
+/// Those that can be obfuscated.
+const TAGGED: [Transport; 3] = [Transport::Abridged, Transport::Intermediate, Transport::Padded];
 
 /// DC 2 at `address`.
 fn target(address: SocketAddr) -> Target {
@@ -36,8 +38,7 @@ async fn dialled(target: &Target, via: &str) -> Result<Dialed, DialError> {
 
 /// Sends packets and expects them back, as [`mock::echo_dc`] gives them.
 async fn converse(dialed: Dialed) {
-    let Dialed { mut stream, transport } = dialed;
-    let mut framing = Framing::client(transport);
+    let Dialed { mut stream, mut framing } = dialed;
     let mut input = BytesMut::new();
     for size in [0, 10, 200, 20_000] {
         // As an encrypted message is long: the padded transport finds the padding by it.

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
-use moongram::mtproto::obfuscated::IncomingStream;
 use moongram::mtproto::{Frame, Framing};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -38,16 +37,13 @@ pub async fn echo_dc() -> SocketAddr {
 
 /// What [`echo_dc`] does, on any stream.
 pub async fn echo_packets<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
-    let mut incoming = IncomingStream::new(None);
     let mut framing = Framing::server();
-    let (mut wire, mut plain) = (BytesMut::new(), BytesMut::new());
-    while stream.read_buf(&mut wire).await.is_ok_and(|read| read > 0) {
-        incoming.receive(&wire.split(), &mut plain).expect("the client speaks MTProto");
-        while let Some(frame) = framing.decode(&mut plain).expect("the client frames its packets") {
+    let mut input = BytesMut::new();
+    while stream.read_buf(&mut input).await.is_ok_and(|read| read > 0) {
+        while let Some(frame) = framing.decode(&mut input).expect("the client frames its packets") {
             let Frame::Packet(packet) = frame else { panic!("a client sends packets") };
             let mut answer = Vec::new();
             framing.encode(&packet, &mut answer);
-            incoming.send(&mut answer);
             if stream.write_all(&answer).await.is_err() || stream.flush().await.is_err() {
                 return;
             }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::*;
-use moongram::crypto::{Ctr, sha256};
+use moongram::client::{Client, Config, Dc, SessionAt, SignIn};
+use moongram::crypto::{Ctr, RsaPublicKey, sha256};
+use moongram::local_dc::{self, LocalDc};
 use moongram::net::dial::Step;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -198,9 +200,9 @@ fn nowhere() -> Target {
 async fn a_plain_secret_leaves_the_choice_of_framing() {
     let (proxy, asked) = proxy(mock::echo_dc().await, false).await;
     let way = format!("mtproxy://{proxy}?secret={}", plain_secret());
-    for transport in [Transport::Abridged, Transport::Intermediate, Transport::Padded] {
+    for transport in TAGGED {
         let dialed = dialled(&Target { transport, ..nowhere() }, &way).await.unwrap();
-        assert_eq!(dialed.transport, transport);
+        assert_eq!(dialed.framing.transport(), Some(transport));
         converse(dialed).await;
     }
     assert_eq!(*asked.lock().unwrap(), [([0xef; 4], 2), ([0xee; 4], 2), ([0xdd; 4], 2)]);
@@ -214,7 +216,7 @@ async fn a_dd_secret_makes_it_the_padded_framing() {
     let way = format!("mtproxy://{proxy}?secret={}", padded_secret());
     let dc = ProxyDc { id: 4, test: true, media: true };
     let dialed = dialled(&Target { dc, ..nowhere() }, &way).await.unwrap();
-    assert_eq!(dialed.transport, Transport::Padded);
+    assert_eq!(dialed.framing.transport(), Some(Transport::Padded));
     converse(dialed).await;
     assert_eq!(*asked.lock().unwrap(), [([0xdd; 4], -10_004)]);
 }
@@ -224,9 +226,33 @@ async fn an_ee_secret_makes_it_look_like_tls() {
     let (proxy, asked) = proxy(mock::echo_dc().await, true).await;
     let way = format!("mtproxy://{proxy}?secret={}", tls_secret());
     let dialed = dialled(&nowhere(), &way).await.unwrap();
-    assert_eq!(dialed.transport, Transport::Padded);
+    assert_eq!(dialed.framing.transport(), Some(Transport::Padded));
     converse(dialed).await;
     assert_eq!(*asked.lock().unwrap(), [([0xdd; 4], 2)]);
+}
+
+#[tokio::test]
+async fn a_bot_signs_in_with_each_kind_of_secret() {
+    let dc = LocalDc::start(local_dc::Config::default()).await.unwrap();
+    let bot = dc.add_bot("echo_bot", "Echo");
+    for (secret, tls, test_dc) in
+        [(plain_secret(), false, false), (padded_secret(), false, true), (tls_secret(), true, false)]
+    {
+        let (proxy, asked) = proxy(dc.address(), tls).await;
+        let sign_in = SignIn::Bot { token: bot.token.clone() };
+        let config = Config {
+            // Nobody listens there: the proxy knows where the DC is.
+            dcs: vec![Dc { id: dc.dc_id(), address: mock::nobody().await }],
+            public_keys: vec![RsaPublicKey::from_pem(dc.public_key_pem()).unwrap()],
+            proxy: Via::parse(&format!("mtproxy://{proxy}?secret={secret}")).unwrap(),
+            test_dc,
+            ..Config::new(1, "hash", sign_in, SessionAt::Memory)
+        };
+        let client = within(Client::start(config, Clock::real())).await.unwrap();
+        assert_eq!((client.me().id, client.connections()), (bot.id, 1));
+        assert_eq!(asked.lock().unwrap()[0].1, if test_dc { 10_002 } else { 2 });
+        client.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -258,7 +284,7 @@ async fn a_wrong_plain_secret_ends_the_stream() {
     let way = format!("mtproxy://{proxy}?secret={}", "ab".repeat(16));
     let mut dialed = dialled(&nowhere(), &way).await.unwrap();
     let mut framed = Vec::new();
-    Framing::client(dialed.transport).encode(&[7; 40], &mut framed);
+    dialed.framing.encode(&[7; 40], &mut framed);
     dialed.stream.write_all(&framed).await.unwrap();
     let ended = within(dialed.stream.read(&mut [0; 8])).await;
     assert!(matches!(ended, Ok(0) | Err(_)));

@@ -86,10 +86,10 @@ fn trusting_the_test(mut socket: WebSocket) -> WebSocket {
 }
 
 #[tokio::test]
-async fn every_framing_goes_over_a_websocket_and_is_obfuscated_unasked() {
+async fn each_framing_goes_over_a_websocket_and_is_obfuscated_unasked() {
     let server = server().await;
     let socket = WebSocket::parse(&format!("ws://{server}/apiws")).unwrap();
-    for transport in ALL {
+    for transport in TAGGED {
         let target = Target { transport, ..over(socket.clone()) };
         converse(dialled(&target, "direct").await.unwrap()).await;
     }
@@ -100,7 +100,7 @@ async fn messages_of_any_size_are_one_stream() {
     for piece in [1, 100_000] {
         let server = mock::serve(move |stream| converse_over(stream, piece)).await;
         let mut dialed = dialled(&over(WebSocket::parse(&format!("ws://{server}")).unwrap()), "direct").await.unwrap();
-        let mut framing = Framing::client(dialed.transport);
+        let framing = &mut dialed.framing;
         let mut framed = Vec::new();
         framing.encode(&[7; 400], &mut framed);
         // Written byte by byte: a message each.

@@ -122,10 +122,13 @@ impl Dc {
         self.handle_events(session, now)
     }
 
-    /// The session of a packet belongs to the connection it came by.
+    /// The session of a packet belongs to the connection it came by. One that another connection holds moves only for a
+    /// packet that is new: what was recorded and is played again diverts nothing. One that nobody holds goes to whoever
+    /// speaks, who may have to be told of a wrong salt or clock.
     fn attach(&mut self, connection: u64, key: SessionKey, opened: &Opened, now: Time) -> Result<(), Hangup> {
         if let Some(session) = self.sessions.get_mut(&key) {
-            if session.connection != Some(connection) {
+            let may_move = session.connection.is_none() || session.engine.is_new(opened, now);
+            if session.connection != Some(connection) && may_move {
                 session.connection = Some(connection);
                 session.backlog = 0;
                 session.engine.reconnected(now);

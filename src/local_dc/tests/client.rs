@@ -131,6 +131,15 @@ impl Client {
         self.stream.write_all(&out).await.expect("the DC reads");
     }
 
+    /// [`flush`](Self::flush), returning the packets as an eavesdropper would record them.
+    pub async fn flush_recorded(&mut self) -> Vec<Bytes> {
+        let packets: Vec<Bytes> = std::iter::from_fn(|| self.engine.poll_packet(self.dc.shared.now())).collect();
+        let mut out = Vec::new();
+        packets.iter().for_each(|packet| self.framing.encode(packet, &mut out));
+        self.stream.write_all(&out).await.expect("the DC reads");
+        packets
+    }
+
     pub async fn reply(&mut self, call: MsgId) -> Result<Value, RpcError> {
         let reply = loop {
             if let Some(reply) = self.replies.remove(&call) {
@@ -219,6 +228,20 @@ impl Client {
             }
         }
     }
+}
+
+/// Sends recorded packets over a connection of its own; returns it once the DC has handled them.
+pub async fn play_again(dc: &LocalDc, packets: &[Bytes]) -> TcpStream {
+    let mut stream = TcpStream::connect(dc.address()).await.expect("it listens");
+    let (mut framing, mut out) = (Framing::client(Transport::Intermediate), Vec::new());
+    packets.iter().for_each(|packet| framing.encode(packet, &mut out));
+    // The first step of an exchange, which is answered at once.
+    let mut exchange = ClientExchange::new(&[], dc.dc_id(), &mut SystemRandom::new(), dc.shared.now());
+    framing.encode(&exchange.poll_packet().expect("req_pq_multi"), &mut out);
+    stream.write_all(&out).await.expect("the DC reads");
+    let read = tokio::time::timeout(PATIENCE, stream.read(&mut [0; 16])).await;
+    assert_ne!(read.expect("the DC answers").expect("a connection"), 0, "the DC closed the connection");
+    stream
 }
 
 fn innermost(query: &Object) -> &Object {

@@ -109,6 +109,19 @@ async fn a_new_session_is_announced_and_an_old_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_packet_played_again_on_another_connection_does_not_divert_the_session() {
+    let dc = start().await;
+    let (alice, bob) = (dc.add_user("Alice"), dc.add_user("Bob"));
+    let mut client = Client::signed_in(&dc, bob, 1).await;
+    let call = client.send(&state());
+    let recorded = client.flush_recorded().await;
+    client.reply(call).await.expect("an answer");
+    let _other = play_again(&dc, &recorded).await;
+    dc.send(alice, Peer::User(bob), "for Bob's eyes").unwrap();
+    assert_eq!(client.texts(1).await, ["for Bob's eyes"]);
+}
+
+#[tokio::test]
 async fn what_a_session_misses_is_in_the_difference() {
     let dc = start().await;
     let (alice, bob) = (dc.add_user("Alice"), dc.add_user("Bob"));

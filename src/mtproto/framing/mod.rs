@@ -92,12 +92,12 @@ impl Framing {
         Framing::new(Side::Client, Some(transport), announcement(transport).to_vec())
     }
 
-    /// The client's end with obfuscation beneath the transport, to a server or through an MTProxy. A server can tell
-    /// all but the full transport.
-    pub fn obfuscated(transport: Transport, proxy: Option<Proxy>, random: &mut dyn Random) -> Framing {
-        let (obfuscation, init) = Obfuscation::client(transport, proxy, random);
+    /// The client's end with obfuscation beneath the transport, to a server or through an MTProxy; None for the full
+    /// transport, which no server could tell.
+    pub fn obfuscated(transport: Transport, proxy: Option<Proxy>, random: &mut dyn Random) -> Option<Framing> {
+        let (obfuscation, init) = Obfuscation::client(transport, proxy, random)?;
         let framing = Framing::new(Side::Client, Some(transport), init.to_vec());
-        Framing { obfuscation: Some(obfuscation), ..framing }
+        Some(Framing { obfuscation: Some(obfuscation), ..framing })
     }
 
     /// The server's end; the transport is found out from the client's first bytes.

@@ -1,4 +1,4 @@
-//! A stream of bytes of the framing over a stream of bytes that are obfuscated, in TLS records or not.
+//! A stream of bytes over one that needs a flush, in TLS records or not.
 
 use std::io;
 use std::pin::Pin;
@@ -10,17 +10,15 @@ use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::mtproto::faketls::{FakeTlsError, Greeting, Records};
-use crate::mtproto::obfuscated::Obfuscated;
 
 /// Bytes that are taken from a writer at a time, so that what waits for the socket stays bounded.
 const MAX_TAKEN: usize = 64 << 10;
 const READ: usize = 16 << 10;
 
-/// Reads and writes plain bytes of the framing. What was written goes out even if nobody flushes, for as long as somebody
+/// Reads and writes bytes of the framing. What was written goes out even if nobody flushes, for as long as somebody
 /// reads.
 pub struct Disguised<S> {
     inner: S,
-    obfuscated: Obfuscated,
     records: Option<Records>,
     /// Bytes of records that are not whole yet.
     received: BytesMut,
@@ -29,7 +27,6 @@ pub struct Disguised<S> {
     unsent: BytesMut,
     /// The inner stream may hold bytes back as well.
     unflushed: bool,
-    scratch: Vec<u8>,
     owners: Arc<Owners>,
     /// Wakes them both.
     both: Waker,
@@ -52,34 +49,30 @@ impl Wake for Owners {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Disguised<S> {
     /// `records` carry it after a fake-TLS greeting; `received` is what came behind the greeting.
-    pub fn new(inner: S, obfuscated: Obfuscated, records: Option<(Records, BytesMut)>) -> Disguised<S> {
+    pub fn new(inner: S, records: Option<(Records, BytesMut)>) -> Disguised<S> {
         let (records, received) = records.unzip();
         let owners = Arc::new(Owners::default());
         let both = Waker::from(owners.clone());
         Disguised {
             inner,
-            obfuscated,
             records,
             received: received.unwrap_or_default(),
             opened: BytesMut::new(),
             unsent: BytesMut::new(),
             unflushed: false,
-            scratch: Vec::new(),
             owners,
             both,
         }
     }
 
     fn disguise(&mut self, plain: &[u8]) {
-        self.scratch.clear();
-        self.obfuscated.send(plain, &mut self.scratch);
         match &mut self.records {
             Some(records) => {
-                let mut sealed = Vec::with_capacity(self.scratch.len() + self.scratch.len() / 64 + 32);
-                records.seal(&self.scratch, &mut sealed);
+                let mut sealed = Vec::with_capacity(plain.len() + plain.len() / 64 + 32);
+                records.seal(plain, &mut sealed);
                 self.unsent.extend_from_slice(&sealed);
             }
-            None => self.unsent.extend_from_slice(&self.scratch),
+            None => self.unsent.extend_from_slice(plain),
         }
         self.unflushed = true;
     }
@@ -105,9 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Disguised<S> {
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let Some(records) = &mut self.records else { return Poll::Ready(Ok(false)) };
         loop {
-            let start = self.opened.len();
             records.open(&mut self.received, &mut self.opened).map_err(invalid)?;
-            self.obfuscated.receive(&mut self.opened[start..]);
             if !self.opened.is_empty() {
                 return Poll::Ready(Ok(true));
             }
@@ -132,10 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Disguised<S> {
             let _ = this.poll_send();
         }
         if this.records.is_none() {
-            let start = into.filled().len();
-            ready!(Pin::new(&mut this.inner).poll_read(cx, into))?;
-            this.obfuscated.receive(&mut into.filled_mut()[start..]);
-            return Poll::Ready(Ok(()));
+            return Pin::new(&mut this.inner).poll_read(cx, into);
         }
         if this.opened.is_empty() && !ready!(this.poll_open(cx))? {
             return Poll::Ready(Ok(()));
@@ -202,17 +190,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::crypto::SeededRandom;
-    use crate::mtproto::Transport;
-    use crate::mtproto::obfuscated::{HEADER, IncomingStream};
 
     /// A client over a pipe that holds `room` bytes, and its other end.
     fn pair(room: usize, tls: bool) -> (Disguised<tokio::io::DuplexStream>, tokio::io::DuplexStream) {
         let (inner, other) = tokio::io::duplex(room);
-        let mut random = SeededRandom::new(1);
-        let obfuscated = Obfuscated::client(Transport::Full, None, None, &mut random);
         let records = tls.then(|| (Records::new(), BytesMut::new()));
-        (Disguised::new(inner, obfuscated, records), other)
+        (Disguised::new(inner, records), other)
     }
 
     async fn within<T>(future: impl Future<Output = T>) -> T {
@@ -226,7 +209,7 @@ mod tests {
             let sent = vec![5; 10_000];
             within(client.write_all(&sent)).await.unwrap();
             let reading = tokio::spawn(async move { client.read(&mut [0; 8]).await });
-            let mut got = vec![0; HEADER + sent.len()];
+            let mut got = vec![0; sent.len()];
             within(server.read_exact(&mut got)).await.unwrap();
             reading.abort();
         }
@@ -249,18 +232,13 @@ mod tests {
             reading.read_exact(&mut got).await.unwrap();
             got
         });
-        let mut stream = IncomingStream::new(None);
-        let mut plain = BytesMut::new();
         let mut answered = 0;
         let echo = async {
             while answered < LENGTH {
                 let mut chunk = [0; 50];
                 let length = server.read(&mut chunk).await.unwrap();
-                stream.receive(&chunk[..length], &mut plain).unwrap();
-                let mut answer = plain.split().to_vec();
-                answered += answer.len();
-                stream.send(&mut answer);
-                server.write_all(&answer).await.unwrap();
+                answered += length;
+                server.write_all(&chunk[..length]).await.unwrap();
             }
         };
         within(echo).await;

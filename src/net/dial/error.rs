@@ -39,7 +39,7 @@ pub enum DialError {
     Tls { peer: Peer, source: io::Error },
     #[error("{peer} refused the WebSocket: {answer}")]
     WebSocketRefused { peer: Peer, answer: String },
-    #[error("the {0:?} transport does not go through an MTProxy")]
+    #[error("the {0:?} transport cannot be obfuscated: choose another")]
     Transport(Transport),
     #[error("{0:?} is no name that TLS can check")]
     ServerName(String),
@@ -55,7 +55,6 @@ impl DialError {
             | DialError::Broken { peer, .. }
             | DialError::Garbage { peer, .. } => matches!(peer, Peer::Proxy(_)),
             DialError::LoginWanted { .. } | DialError::LoginRefused { .. } | DialError::FakeTls { .. } => true,
-            DialError::Transport(_) => true,
             _ => false,
         }
     }

@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! Direct   TCP ─────────────────┐
-//! Socks5   TCP ▸ SOCKS5 ────────┼▸ (TLS ▸ WebSocket) ▸ (obfuscation) ▸ stream
+//! Socks5   TCP ▸ SOCKS5 ────────┼▸ (TLS ▸ WebSocket) ▸ stream
 //! Http     TCP ▸ HTTP CONNECT ──┘
-//! MtProxy  TCP ▸ (fake TLS) ▸ obfuscation with the secret ▸ stream
+//! MtProxy  TCP ▸ (fake TLS) ▸ stream
 //! ```
+//!
+//! The framing that fits comes with it: obfuscated where that was asked for or the way demands it, with the secret of an
+//! MTProxy in its keys.
 //!
 //! Every step has a time-out, and an error says at which step and on whose side it failed.
 
@@ -27,9 +30,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::crypto::SystemRandom;
-use crate::mtproto::Transport;
 use crate::mtproto::faketls::{Greeting, Records};
-use crate::mtproto::obfuscated::{Obfuscated, ProxyDc, Secret};
+use crate::mtproto::mtproxy::{ProxyDc, Secret};
+use crate::mtproto::{Framing, Proxy, Transport};
 use crate::net::Clock;
 use disguise::{Disguised, GreetError};
 use socks::Onward;
@@ -51,7 +54,7 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// An MTProxy is asked for this DC and looks up its address itself.
     pub dc: ProxyDc,
-    /// The framing that is wanted. A proxy's secret may demand another: see [`Dialed::transport`].
+    /// The framing that is wanted. A proxy's secret may demand another: see [`Dialed::framing`].
     pub transport: Transport,
     /// Makes the stream look random to those who look on. An MTProxy and WebSocket have it in any case.
     pub obfuscated: bool,
@@ -87,13 +90,13 @@ impl Target {
 pub struct Dialed {
     /// Bytes written go out without a flush as long as somebody reads.
     pub stream: BoxedStream,
-    /// The framing to use: [`Framing::client`](crate::mtproto::Framing::client).
-    pub transport: Transport,
+    /// The client's end, new.
+    pub framing: Framing,
 }
 
 impl std::fmt::Debug for Dialed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dialed").field("transport", &self.transport).finish_non_exhaustive()
+        f.debug_struct("Dialed").field("framing", &self.framing).finish_non_exhaustive()
     }
 }
 
@@ -105,8 +108,11 @@ pub async fn dial(target: &Target, via: &Via, clock: &Clock) -> Result<Dialed, D
     }
     match &target.endpoint {
         Endpoint::Addresses(addresses) => {
-            let stream = dialling.reach(addresses).await?;
-            Ok(if target.obfuscated { dialling.obfuscate(stream) } else { dialling.plain(stream) })
+            let framing = match target.obfuscated {
+                true => obfuscated(target.transport, None)?,
+                false => Framing::client(target.transport),
+            };
+            Ok(Dialed { stream: Box::new(dialling.reach(addresses).await?), framing })
         }
         Endpoint::WebSocket(socket) => {
             let peer = Peer::Server(socket.name());
@@ -187,12 +193,11 @@ impl Dialling<'_> {
     async fn through_mtproxy(&self, proxy: &Place, secret: &Secret) -> Result<Dialed, DialError> {
         let wanted = self.target.transport;
         let transport = secret.transport(wanted).ok_or(DialError::Transport(wanted))?;
+        let framing = obfuscated(transport, Some(Proxy { key: *secret.key(), dc: self.target.dc }))?;
         let peer = Peer::Proxy(self.via.name());
         let mut stream = self.to_proxy(proxy, &peer).await?;
-        let mut random = SystemRandom::new();
-        let mut records = None;
         if let Secret::FakeTls { key, domain } = secret {
-            let greeting = Greeting::new(key, domain, self.server_time(), &mut random);
+            let greeting = Greeting::new(key, domain, self.server_time(), &mut SystemRandom::new());
             let greeted = async {
                 disguise::greet(&mut stream, &greeting).await.map_err(|error| match error {
                     GreetError::Io(source) => DialError::Broken { step: Step::FakeTls, peer: peer.clone(), source },
@@ -200,10 +205,10 @@ impl Dialling<'_> {
                 })
             };
             let received = self.in_time(Step::FakeTls, &peer, greeted).await?;
-            records = Some((Records::new(), received));
+            let stream = Disguised::new(stream, Some((Records::new(), received)));
+            return Ok(Dialed { stream: Box::new(stream), framing });
         }
-        let obfuscated = Obfuscated::client(transport, Some(secret.key()), Some(self.target.dc), &mut random);
-        Ok(Dialed { stream: Box::new(Disguised::new(stream, obfuscated, records)), transport })
+        Ok(Dialed { stream: Box::new(stream), framing })
     }
 
     async fn upgrade<S: ByteStream + 'static>(
@@ -212,20 +217,11 @@ impl Dialling<'_> {
         socket: &WebSocket,
         peer: &Peer,
     ) -> Result<Dialed, DialError> {
+        // <https://core.telegram.org/mtproto/transports#websocket>: obfuscation is required.
+        let framing = obfuscated(self.target.transport, None)?;
         let upgrading = websocket::upgrade(stream, socket, peer);
         let stream = self.in_time(Step::WebSocket, peer, upgrading).await?;
-        // <https://core.telegram.org/mtproto/transports#websocket>: obfuscation is required.
-        Ok(self.obfuscate(stream))
-    }
-
-    fn plain(&self, stream: TcpStream) -> Dialed {
-        Dialed { stream: Box::new(stream), transport: self.target.transport }
-    }
-
-    fn obfuscate<S: ByteStream + 'static>(&self, stream: S) -> Dialed {
-        let transport = self.target.transport;
-        let obfuscated = Obfuscated::client(transport, None, None, &mut SystemRandom::new());
-        Dialed { stream: Box::new(Disguised::new(stream, obfuscated, None)), transport }
+        Ok(Dialed { stream: Box::new(Disguised::new(stream, None)), framing })
     }
 
     fn server_time(&self) -> Duration {
@@ -247,6 +243,10 @@ impl Dialling<'_> {
             Err(_) => Err(DialError::TimedOut { step, peer: peer.clone(), after }),
         }
     }
+}
+
+fn obfuscated(transport: Transport, proxy: Option<Proxy>) -> Result<Framing, DialError> {
+    Framing::obfuscated(transport, proxy, &mut SystemRandom::new()).ok_or(DialError::Transport(transport))
 }
 
 /// The other end closed the connection where something was due.

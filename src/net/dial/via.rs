@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use crate::mtproto::obfuscated::{Secret, SecretError};
+use crate::mtproto::mtproxy::{Secret, SecretError};
 
 /// How to reach a DC. `Display` and `Debug` are the link that it was read from, with stars for password and secret.
 #[derive(Clone, PartialEq, Eq, Default)]

@@ -21,7 +21,7 @@ use super::error::{DialError, Peer, Step};
 use super::http::shown;
 use super::via::{Place, Via};
 use crate::mtproto::framing::MAX_PACKET;
-use crate::mtproto::obfuscated::ProxyDc;
+use crate::mtproto::mtproxy::ProxyDc;
 
 /// The longest message taken. Messages mean nothing: bytes are one stream; but no server has a reason for longer ones
 /// than the longest packet.

@@ -172,3 +172,83 @@ impl ProxyDc {
         (1..TEST).contains(&id).then_some(ProxyDc { id, test, media: code < 0 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::hex::bytes;
+
+    #[test]
+    fn the_dc_is_told_with_test_and_media() {
+        let check = |id, test, media, code| {
+            let dc = ProxyDc { id, test, media };
+            assert_eq!(dc.encode(), code);
+            assert_eq!(ProxyDc::decode(code), Some(dc));
+        };
+        check(2, false, false, 2);
+        check(4, false, true, -4);
+        check(2, true, false, 10_002);
+        check(3, true, true, -10_003);
+        check(203, false, false, 203);
+        for code in [0, 10_000, -10_000, i16::MAX, i16::MIN] {
+            assert_eq!(ProxyDc::decode(code), None, "{code}");
+        }
+    }
+
+    const KEY: &str = "0123456789abcdef0123456789ABCDEF";
+
+    #[test]
+    fn secrets_are_read_in_every_form_they_are_given_in() {
+        let own: [u8; 16] = bytes(KEY).try_into().unwrap();
+        let check = |text: &str, secret: &Secret| assert_eq!(Secret::parse(text).as_ref(), Ok(secret), "{text}");
+        check(KEY, &Secret::Plain(own));
+        check(&format!("  {KEY}\n"), &Secret::Plain(own));
+        check("ASNFZ4mrze8BI0VniavN7w", &Secret::Plain(own));
+        check("ASNFZ4mrze8BI0VniavN7w==", &Secret::Plain(own));
+        check(&format!("dd{KEY}"), &Secret::Padded(own));
+        check(&format!("aa{KEY}"), &Secret::Padded(own));
+        check("3QEjRWeJq83vASNFZ4mrze8", &Secret::Padded(own));
+        let tls = Secret::FakeTls { key: own, domain: "example.org".to_owned() };
+        check(&format!("ee{KEY}6578616d706c652e6f7267"), &tls);
+        check("7gEjRWeJq83vASNFZ4mrze9leGFtcGxlLm9yZw", &tls);
+        check("7gEjRWeJq83vASNFZ4mrze9leGFtcGxlLm9yZw==", &tls);
+        // The last digit's spare bits set.
+        check("7gEjRWeJq83vASNFZ4mrze9leGFtcGxlLm9yZx", &tls);
+        // The alphabet of ordinary base64.
+        assert_eq!(Secret::parse("+/+/+/+/+/+/+/+/+/+/+w"), Secret::parse("-_-_-_-_-_-_-_-_-_-_-w"));
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_with_a_secret() {
+        let check = |text: &str, error: SecretError| assert_eq!(Secret::parse(text), Err(error), "{text}");
+        check(" ", SecretError::Empty);
+        check("0123456789abcdef", SecretError::TooShort(8));
+        check("12#4", SecretError::Character('#', 2));
+        check("12é4", SecretError::Character('é', 2));
+        check("abcde", SecretError::CutOff);
+        check(&format!("ee{KEY}"), SecretError::NoDomain);
+        check(&format!("dd{KEY}00"), SecretError::TooLong { length: 18, first: 0xdd });
+        check(&format!("ee{KEY}ff"), SecretError::Domain("it is not text"));
+        check(&format!("ee{KEY}2f2f"), SecretError::Domain("it may have letters, digits, dots and hyphens"));
+        let long = "61".repeat(254);
+        check(&format!("ee{KEY}{long}"), SecretError::Domain("it has more than 253 characters"));
+    }
+
+    #[test]
+    fn debug_does_not_show_the_key() {
+        for text in [KEY.to_owned(), format!("dd{KEY}"), format!("ee{KEY}6578616d706c652e6f7267")] {
+            let shown = format!("{:?}", Secret::parse(&text));
+            assert!(!shown.contains("35") && !shown.contains("0x"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_secret_decides_over_the_framing() {
+        let plain = Secret::Plain([0; 16]);
+        assert_eq!(plain.transport(Transport::Abridged), Some(Transport::Abridged));
+        assert_eq!(plain.transport(Transport::Full), None);
+        for secret in [Secret::Padded([0; 16]), Secret::FakeTls { key: [0; 16], domain: "a.b".to_owned() }] {
+            assert_eq!(secret.transport(Transport::Abridged), Some(Transport::Padded));
+        }
+    }
+}
