@@ -174,7 +174,11 @@ impl Config {
 
     /// Like `read`, from a text and an environment.
     pub fn parse(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config> {
-        let document = DeTable::parse(text).map_err(|error| anyhow!("{}", error.to_string().trim_end()))?;
+        let document = DeTable::parse(text).map_err(|error| {
+            // Not the line itself: it may hold a secret.
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            anyhow!("line {line}: {}", error.message().trim_end())
+        })?;
         check_keys(document.get_ref(), "", "", text)?;
         let mut table: toml::Table = toml::from_str(text)?;
         for (name, value) in environment {
@@ -186,10 +190,11 @@ impl Config {
         let proxy = take_proxy(&mut table)?;
         let again = toml::to_string(&table)?;
         let mut config = Config::deserialize(toml::Deserializer::parse(&again)?).map_err(|error| {
-            anyhow!("{}", error.message().trim_end()).context(match error.span() {
-                Some(span) => format!("`{}`", again[span].trim()),
-                None => "a value".to_owned(),
-            })
+            // The key and not the value, which may be a secret.
+            let at = error.span().map_or(0, |span| span.start);
+            let line = &again[again[..at].rfind('\n').map_or(0, |end| end + 1)..];
+            let key = line.split(['=', '\n']).next().unwrap_or_default().trim();
+            anyhow!("`{key}`: {}", error.message().trim_end())
         })?;
         config.network.proxy = proxy;
         config.network.check()?;
@@ -486,5 +491,9 @@ mod tests {
     fn a_secret_is_never_shown() {
         let config = parse("[account]\nbot_token = \"12:hush\"").expect("a configuration");
         assert!(!format!("{config:?}").contains("hush"));
+        for wrong in ["bot_token = \"12:hush", "bot_token = [\"12:hush\"]", "bot_token = { token = \"12:hush\" }"] {
+            let error = refusal(&format!("[account]\napi_id = 1\n{wrong}\n"));
+            assert!(!error.contains("hush"), "{error}");
+        }
     }
 }
