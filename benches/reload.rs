@@ -49,7 +49,7 @@ async fn main() {
         // Not in step with anything that ticks.
         tokio::time::sleep(Duration::from_millis(3 + version as u64 % 7)).await;
     }
-    host.stop().await;
+    host.stop(Duration::from_secs(1)).await;
     times.sort();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     println!(

@@ -130,3 +130,16 @@ async fn a_second_process_on_the_same_session_is_refused_by_name() {
     assert_eq!(status.code(), Some(1), "{err}");
     assert!(err.contains(&first.id().to_string()), "the other process is not named: {err}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_request_to_end_does_not_wait_for_a_handler_that_sleeps() {
+    let town = Town::new().await;
+    town.folder.write("scripts/got.lua", "tg.on_start(function() tg.sleep(600) end)");
+    let mut program = town.run();
+    program.terminate();
+    program.err_with("stopping");
+    program.terminate();
+    let (status, _, err) = program.finish();
+    assert!(status.success(), "{status}: {err}");
+    assert!(err.contains("stopped at once"), "{err}");
+}

@@ -162,3 +162,72 @@ fn a_script_that_never_loaded_holds_nothing_back() {
     ]);
     assert_eq!(played(folder.path(), "scripts", &["/hi"]), ["bot: hello"]);
 }
+
+#[test]
+fn the_message_that_was_answered_can_be_read() {
+    let folder = Folder::with(&[(
+        "scripts/quote.lua",
+        "tg.command('quote', function(m)\n  local r = m:reply('first')\n  m:answer(r.reply_to_message.text)\nend)",
+    )]);
+    assert_eq!(played(folder.path(), "scripts", &["/quote me"]), ["bot: first", "bot: /quote me"]);
+}
+
+#[test]
+fn what_a_script_prints_is_seen() {
+    let folder = Folder::with(&[("scripts/talk.lua", "print('loud', 'and clear')")]);
+    let mut program = moongram(&["play"], folder.path());
+    program.err_with("loud");
+    program.finish();
+}
+
+#[test]
+fn a_method_that_the_local_dc_lacks_is_an_error_at_once() {
+    let folder = Folder::with(&[(
+        "scripts/lack.lua",
+        "tg.command('lack', function(m)\n  local ok, err = tg.try(tg.api.help.getPromoData, {})\n  m:answer(err.name)\nend)",
+    )]);
+    let started = std::time::Instant::now();
+    let printed = played(folder.path(), "scripts", &["/lack"]);
+    assert!(printed[0].contains("METHOD"), "{printed:?}");
+    assert!(started.elapsed().as_secs() < 10, "it was tried again and again");
+}
+
+#[test]
+fn a_filter_behind_the_function_is_an_error_and_not_a_wider_handler() {
+    let folder = Folder::with(&[("scripts/wide.lua", "tg.on_message(function() end, filters.command('never'))")]);
+    let mut program = moongram(&["play"], folder.path());
+    program.err_with("wide.lua:1: tg.on_message: the filter stands before the function");
+}
+
+#[test]
+fn a_name_that_stands_twice_leaves_the_version_that_runs() {
+    let folder = Folder::with(&[("scripts/a.lua", "tg.command('a', function(m) m:answer('still here') end)")]);
+    let mut program = moongram(&["play"], folder.path());
+    program.err_with("a is live");
+    folder.write("scripts/a/init.lua", "");
+    program.err_with("a.lua and a/init.lua are both there");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    program.say("/a");
+    assert_eq!(program.next(), "bot: still here");
+}
+
+#[test]
+fn a_folder_that_was_removed_and_made_again_is_followed() {
+    let folder = Folder::with(&[("scripts/a.lua", "tg.command('a', function(m) m:answer('one') end)")]);
+    let mut program = moongram(&["play"], folder.path());
+    program.err_with("a is live");
+    std::fs::remove_dir_all(folder.at("scripts")).expect("removed");
+    program.err_with("No such file");
+    folder.write("scripts/a.lua", "tg.command('a', function(m) m:answer('two') end)");
+    program.err_with("a is live");
+    program.say("/a");
+    assert_eq!(program.next(), "bot: two");
+}
+
+#[test]
+fn a_configuration_that_was_named_must_be_there() {
+    let folder = Folder::with(&[("scripts/a.lua", "")]);
+    let (status, _, err) = moongram(&["check", "-c", "missing.toml"], folder.path()).finish();
+    assert_eq!(status.code(), Some(1));
+    assert!(err.contains("missing.toml"), "{err}");
+}

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::log;
-use crate::host::config::{self, Config};
+use crate::host::config::Config;
 use crate::host::{Found, Selection, list, script_at, spec};
 use crate::lua;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ pub struct Options {
     #[arg(value_name = "FILES")]
     files: Vec<PathBuf>,
     /// The configuration, for the scripts' permissions and their own settings
-    #[arg(short, long, default_value = config::FILE, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     log.start(log::Reader::Bystander)?;
-    let config = if options.config.exists() { Config::read(&options.config)? } else { Config::default() };
+    let config = Config::read_if_there(options.config.as_deref())?;
     let folder = config.path(&config.scripts.folder);
     let mut scripts = Vec::new();
     let mut faults = 0;

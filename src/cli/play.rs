@@ -13,13 +13,15 @@ use tokio::sync::{broadcast, mpsc};
 use super::log;
 use crate::client::{self, Client, SessionAt, SignIn};
 use crate::crypto::RsaPublicKey;
-use crate::host::config::{self, Config};
+use crate::host::config::Config;
 use crate::host::{self, Host, Selection};
 use crate::local_dc::{self, LocalDc, Peer, WorldEvent, Written};
 use crate::net::Clock;
 
 /// Who types, until `/as` says otherwise.
 const USER: &str = "Alice";
+/// How long handlers may go on after the end; what is to be waited for was waited for before.
+const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 #[command(after_help = "Examples:  moongram play\n           printf '/start\\n' | moongram play scripts")]
@@ -28,8 +30,8 @@ pub struct Options {
     #[arg(default_value = "scripts", value_name = "SCRIPTS")]
     scripts: PathBuf,
     /// The configuration, for the scripts' permissions and their own settings
-    #[arg(short, long, default_value = config::FILE, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Keep the local DC's state in this folder, for the next time
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -39,7 +41,7 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     log.start(log::Reader::Bystander)?;
     let folder = &options.scripts;
     ensure!(folder.is_dir(), "{}: no such folder of scripts; make it, or name another one", folder.display());
-    let config = if options.config.exists() { Config::read(&options.config)? } else { Config::default() };
+    let config = Config::read_if_there(options.config.as_deref())?;
     let dc_config = local_dc::Config { keep: super::dc::keep(options.keep)?, ..local_dc::Config::default() };
     let dc = LocalDc::start(dc_config).await.context("starting the local DC")?;
     let bot = dc.add_bot("moongram_bot", "Moongram");
@@ -102,8 +104,8 @@ impl Table {
                 line = lines.recv() => match line {
                     Some(line) => {
                         self.say(line?.trim_end())?;
-                        if !on_terminal {
-                            self.settle().await;
+                        if !on_terminal && !self.settles().await {
+                            break;
                         }
                         while let Ok(event) = world.try_recv() {
                             self.show(&event)?;
@@ -126,12 +128,12 @@ impl Table {
             }
         }
         if !on_terminal {
-            self.settle().await;
+            self.settles().await;
         }
         while let Ok(event) = world.try_recv() {
             self.show(&event)?;
         }
-        self.host.stop().await;
+        self.host.stop(GRACE).await;
         self.client.stop().await;
         self.dc.stop().await;
         Ok(ExitCode::SUCCESS)
@@ -202,6 +204,14 @@ impl Table {
         }
         self.chat = chat;
         Ok(())
+    }
+
+    /// Waits until the scripts are at rest; false when the program is asked to end before.
+    async fn settles(&self) -> bool {
+        tokio::select! {
+            () = self.settle() => true,
+            () = super::run::asked_to_end() => false,
+        }
     }
 
     /// Waits until the scripts are done with what was said: twice in a row nothing under way, for an answer may cause an

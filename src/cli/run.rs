@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
@@ -14,6 +15,9 @@ use crate::host::config::{self, Config, TransportName};
 use crate::host::{Host, Selection};
 use crate::mtproto::Transport;
 use crate::net::Clock;
+
+/// How long handlers may go on when the program is asked to end.
+const GRACE: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 #[command(after_help = "Example:  moongram run -c bots/moongram.toml")]
@@ -37,13 +41,16 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let host = Host::start(options, client.clone(), clock, tokio::sync::broadcast::channel(64).0).await;
     tokio::select! {
         () = asked_to_end() => {
-            tracing::info!("stopping: handlers that run may end");
-            host.stop().await;
+            tracing::info!("stopping: handlers that run have {} s to end; ask again to stop at once", GRACE.as_secs());
+            tokio::select! {
+                () = host.stop(GRACE) => {}
+                () = asked_to_end() => tracing::warn!("stopped at once"),
+            }
             client.stop().await;
             Ok(ExitCode::SUCCESS)
         }
         reason = client.ended() => {
-            host.stop().await;
+            host.stop(GRACE).await;
             client.stop().await;
             Err(anyhow!("the session has ended: {reason}"))
         }

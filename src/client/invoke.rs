@@ -99,7 +99,8 @@ fn flood_wait(error: &RpcError) -> Option<u64> {
 
 /// An error of the server's, which a later attempt may not meet. <https://core.telegram.org/api/errors#500-internal>
 fn is_transient(error: &RpcError) -> bool {
-    matches!(error.code, 500..=599 | -599..=-500) && error.name != "RANDOM_ID_DUPLICATE"
+    // 501 is final: nobody learns a method by being asked again.
+    matches!(error.code, 500 | 502..=599 | -599..=-500) && error.name != "RANDOM_ID_DUPLICATE"
 }
 
 /// True if doing it twice is the same as doing it once: it only reads, or the server knows it again by its random_id.

@@ -30,7 +30,7 @@ pub enum StartError {
     Unreachable { dc: i32, address: SocketAddr, reason: String },
     #[error("no address is known for DC {0}: add it to `dc` in the configuration")]
     UnknownDc(i32),
-    #[error("nobody is signed in in session {}: set bot_token, or run `moongram login`", .0.display())]
+    #[error("nobody is signed in in session {}: set bot_token in [account]", .0.display())]
     NotSignedIn(PathBuf),
     #[error(
         "session {} belongs to account {account}, and bot_token to {token}: give each a session of its own",

@@ -172,6 +172,15 @@ impl Config {
         Ok(config)
     }
 
+    /// Reads the file that was named; or the usual one where none was, if it is there.
+    pub fn read_if_there(named: Option<&Path>) -> Result<Config> {
+        match named {
+            Some(path) => Config::read(path),
+            None if Path::new(FILE).exists() => Config::read(Path::new(FILE)),
+            None => Ok(Config::default()),
+        }
+    }
+
     /// Like `read`, from a text and an environment.
     pub fn parse(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Config> {
         let document = DeTable::parse(text).map_err(|error| {

@@ -61,6 +61,7 @@ enum Request {
 /// The running host. Dropping it stops the scripts without waiting for their handlers; `stop` waits.
 pub struct Host {
     requests: mpsc::Sender<Request>,
+    clock: Clock,
     events: broadcast::Sender<Event>,
 }
 
@@ -76,7 +77,7 @@ impl Host {
         let mut supervisor = Supervisor {
             env: Env::new(client.clone(), clock.clone()),
             client: client.clone(),
-            clock,
+            clock: clock.clone(),
             options,
             slots: BTreeMap::new(),
             problems: BTreeMap::new(),
@@ -85,7 +86,7 @@ impl Host {
         supervisor.sync(&Touched::Everything).await;
         client.begin_updates();
         tokio::spawn(supervisor.run(watch, incoming));
-        Host { requests, events }
+        Host { requests, clock, events }
     }
 
     pub fn events(&self) -> broadcast::Receiver<Event> {
@@ -101,9 +102,11 @@ impl Host {
         self.ask(Request::IsIdle).await.unwrap_or(true)
     }
 
-    /// Takes no more updates and waits until the handlers that run have ended.
-    pub async fn stop(self) {
-        let _ = self.ask(Request::Stop).await;
+    /// Takes no more updates and waits until the handlers that run have ended, for as long as `grace`.
+    pub async fn stop(self, grace: Duration) {
+        if self.clock.timeout(grace, self.ask(Request::Stop)).await.is_err() {
+            tracing::warn!("handlers that still ran after {} s were cut off", grace.as_secs_f64());
+        }
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
@@ -161,6 +164,14 @@ impl Supervisor {
                 changes = watch.changes() => {
                     let touched = touched(changes);
                     self.sync(&touched).await;
+                    if !self.options.folder.is_dir() {
+                        // The system watches what was there; another folder of this name would go unnoticed.
+                        watch = Watch::polling(&self.options.folder);
+                        // It may be back already, seen by neither watch.
+                        if self.options.folder.is_dir() {
+                            self.sync(&Touched::Everything).await;
+                        }
+                    }
                 }
                 () = removal => self.sync(&Touched::Paths(Vec::new())).await,
                 request = requests.recv() => match request {
@@ -277,7 +288,8 @@ impl Supervisor {
         let now = self.clock.now().mono;
         let mut removed = Vec::new();
         for (name, slot) in &mut self.slots {
-            if listing.scripts.contains_key(name) {
+            // A name that stands twice is a fault of the folder, and not the end of the version that runs.
+            if listing.scripts.contains_key(name) || listing.problems.contains_key(name) {
                 continue;
             }
             let since = *slot.gone_since.get_or_insert(now);

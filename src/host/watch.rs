@@ -147,13 +147,16 @@ fn tell(report: &Report, event: notify::Event) {
     if event.need_rescan() {
         return report.send(Change::Everything);
     }
-    if !is_finished(&event.kind) {
+    // A link is whole when it is made, and nobody will close it.
+    let is_link = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+    let made_link = matches!(event.kind, EventKind::Create(_)) && event.paths.iter().any(is_link);
+    if !made_link && !is_finished(&event.kind) {
         return;
     }
     for path in event.paths {
-        if folder::is_source(&path) {
+        if folder::is_source(&path) && !path.is_dir() {
             report.send(Change::Path(path));
-        } else if path.extension().is_none() {
+        } else if path.is_dir() || path.extension().is_none() {
             // A folder came or went: what it holds was reported by nobody.
             report.send(Change::Everything);
         }
@@ -165,7 +168,7 @@ fn is_finished(kind: &EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Remove(_) => true,
         EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::From | RenameMode::Both)) => true,
-        // Folders, and links, are whole when made.
+        // A folder is whole when it is made.
         EventKind::Create(notify::event::CreateKind::Folder) => true,
         EventKind::Create(_) | EventKind::Modify(_) => !cfg!(target_os = "linux"),
         _ => false,

@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 use super::lane::{self, Lane};
 use crate::client::{Subscription, Update};
 
+/// Updates that may wait in lanes, for handlers that wait for a reply.
+const PARKED: usize = 10_000;
 /// Taken from the subscription at once; what is taken waits here, still in order.
 const BATCH: usize = 256;
 
@@ -215,7 +217,8 @@ impl Inner {
             return Some(Claim { update, lane: Some(lane), held: true, delivered: false, busy: false });
         }
         loop {
-            if self.queue.is_empty() {
+            // Past the bound, what comes stays in the subscription, whose own bound holds the stream back.
+            if self.queue.is_empty() && self.undelivered.len() < PARKED {
                 subscription.drain(&mut self.queue, BATCH);
             }
             let update = self.queue.pop_front()?;
@@ -247,16 +250,12 @@ impl Inner {
             return;
         }
         claim.delivered = true;
-        if self.undelivered.is_empty() {
-            subscription.set_delivered(self.taken);
-            return;
-        }
         self.undelivered.remove(&claim.update.seq);
-        let up_to = match self.undelivered.first() {
-            Some(first) => first - 1,
-            None => self.taken,
-        };
-        subscription.set_delivered(up_to);
+        let waiting = self.undelivered.first().copied();
+        // Another version's handler may run at this moment: it is in no set until it waits.
+        let running = self.running.filter(|seq| *seq != claim.update.seq);
+        let first = [waiting, running].into_iter().flatten().min();
+        subscription.set_delivered(first.map_or(self.taken, |first| first - 1));
     }
 }
 

@@ -137,6 +137,12 @@ impl Program {
         (status, rest, err)
     }
 
+    /// Asks it to end, as `kill` does.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         self.child.kill().expect("killed");

@@ -11,6 +11,9 @@ pub(in crate::lua) fn sent_messages(
     me: &Me,
     client: &Client,
 ) -> Result<Vec<Vec<u8>>, String> {
+    if let Some(listed) = listed_messages(result) {
+        return listed;
+    }
     let updates = enums::Updates::get(&mut Reader::new(result)).map_err(|error| error.to_string())?;
     let mut users = Vec::new();
     let mut chats = Vec::new();
@@ -63,6 +66,36 @@ pub(in crate::lua) fn sent_messages(
         bundles.push(bundle);
     }
     Ok(bundles)
+}
+
+/// The messages of a list, as `messages.getMessages` answers; nothing where the result is something else.
+fn listed_messages(result: &[u8]) -> Option<Result<Vec<Vec<u8>>, String>> {
+    let id = Raw::new(result).ok()?.id();
+    let list = tl::constructors_of("messages.Messages").find(|list| list.id == id)?;
+    let read = || {
+        let object = tl::decode_object(result).map_err(|error| error.to_string())?;
+        let encoded = |name: &str| {
+            let mut bytes = Vec::new();
+            if let (Some(value), Some(param)) = (object.get(name), list.param(name)) {
+                tl::encode_value(value, &param.ty, &mut bytes).map_err(|error| error.to_string())?;
+            }
+            Ok::<_, String>(bytes)
+        };
+        let (messages, users, chats) = (encoded("messages")?, encoded("users")?, encoded("chats")?);
+        if messages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let messages = List::<Raw>::get(&mut Reader::new(&messages)).map_err(|error| error.to_string())?;
+        let bundle = |message: Raw| {
+            let mut bundle = Vec::new();
+            if Bundle::write(message.bytes(), &users, &chats, &mut bundle) {
+                Bundle::write_all(message.bytes(), &users, &chats, &mut bundle);
+            }
+            bundle
+        };
+        Ok(messages.iter().filter(|message| message.id() != types::MessageEmpty::ID).map(bundle).collect())
+    };
+    Some(read())
 }
 
 /// `updateShortSentMessage` leaves out what the sender knows. <https://core.telegram.org/constructor/updateShortSentMessage>

@@ -36,10 +36,10 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         let cut = text.char_indices().nth(MAX_LOGGED).map_or(text.len(), |(at, _)| at);
         let (script, text) = (runtime.name(), &text[..cut]);
         match &*level.as_bytes() {
-            b"debug" => tracing::debug!(script, "{text}"),
-            b"warn" => tracing::warn!(script, "{text}"),
-            b"error" => tracing::error!(script, "{text}"),
-            _ => tracing::info!(script, "{text}"),
+            b"debug" => tracing::debug!(target: "script", script, "{text}"),
+            b"warn" => tracing::warn!(target: "script", script, "{text}"),
+            b"error" => tracing::error!(target: "script", script, "{text}"),
+            _ => tracing::info!(target: "script", script, "{text}"),
         }
         Ok(())
     })?;

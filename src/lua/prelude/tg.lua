@@ -27,6 +27,14 @@ local function register(what, event, filter, fn, options)
   if options ~= nil and type(options) ~= "table" then
     fail(what .. ": options are a table, got " .. type(options))
   end
+  if options ~= nil and getmetatable(options) ~= nil then
+    fail(what .. ": the filter stands before the function")
+  end
+  for key in pairs(options or {}) do
+    if key ~= "group" then
+      fail(what .. ": there is no option `" .. tostring(key) .. "`; the one there is is `group`")
+    end
+  end
   local group = options and options.group
   if group ~= nil and math.type(group) ~= "integer" then
     fail(what .. ": group is an integer")
@@ -74,6 +82,9 @@ function tg.command(names, ...)
   if type(fn) ~= "function" then
     fail("tg.command expects a function, got " .. type(fn))
   end
+  if native.is_filter(options) then
+    fail("tg.command: the filter stands before the function")
+  end
   local command = filters.command(names, options)
   if filter then
     command = command & filter
@@ -83,7 +94,7 @@ function tg.command(names, ...)
   local function call(message)
     return fn(message, unpack(message.command, 2))
   end
-  local handle = register("tg.command", "message", command, call, options)
+  local handle = register("tg.command", "message", command, call, options and { group = options.group })
   for _, name in ipairs(type(names) == "table" and names or { names }) do
     native.note_command(name, description)
   end
