@@ -335,6 +335,23 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_delivered_past_an_update_that_another_version_still_handles() {
+        let mut scene = Scene::new();
+        for user in [7, 8] {
+            scene.feed(user);
+        }
+        let mut first = scene.take(1).unwrap();
+        scene.inbox.suspend(&mut first);
+        scene.inbox.set_active(2);
+        let second = scene.take(2).unwrap();
+        let seq = first.update.seq;
+        assert!(scene.inbox.finish(first, 1, true).is_none());
+        assert_eq!(scene.delivered(), seq, "the second runs on the new version");
+        assert!(scene.inbox.finish(second, 2, true).is_none());
+        assert_eq!(scene.delivered(), seq + 1);
+    }
+
+    #[test]
     fn a_handler_in_ask_lets_its_chat_go_on() {
         let mut scene = Scene::new();
         for user in [7, 7] {
