@@ -174,9 +174,11 @@ fn the_message_that_was_answered_can_be_read() {
 
 #[test]
 fn what_a_script_prints_is_seen() {
-    let folder = Folder::with(&[("scripts/talk.lua", "print('loud', 'and clear')")]);
+    let folder = Folder::with(&[("scripts/talk.lua", "print('loud', 'and clear')\nprint('\\27[31mred')")]);
     let mut program = moongram(&["play"], folder.path());
     program.err_with("loud");
+    // A stranger's text steers no terminal.
+    program.err_with("\\u{1b}[31mred");
     program.finish();
 }
 

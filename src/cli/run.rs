@@ -32,6 +32,9 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let config = Config::read(&options.config)?;
     let folder = config.path(&config.scripts.folder);
     ensure!(folder.is_dir(), "{}: no such folder; `[scripts] folder` names the scripts' folder", folder.display());
+    if config.network.pfs == Some(true) {
+        tracing::warn!("network.pfs: this version has no forward secrecy yet; the permanent key encrypts");
+    }
     let clock = Clock::real();
     let client = Client::start(client_config(&config)?, clock.clone()).await?;
     let me = client.me();

@@ -9,7 +9,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -72,6 +72,7 @@ impl Host {
     pub async fn start(mut options: Options, client: Client, clock: Clock, events: broadcast::Sender<Event>) -> Host {
         // The watcher reports whole paths without links; the folder may have been named by neither.
         options.folder = options.folder.canonicalize().unwrap_or(options.folder);
+        let watched = identity(&options.folder);
         let watch = Watch::start(&options.folder);
         let (requests, incoming) = mpsc::channel(16);
         let mut supervisor = Supervisor {
@@ -85,7 +86,7 @@ impl Host {
         };
         supervisor.sync(&Touched::Everything).await;
         client.begin_updates();
-        tokio::spawn(supervisor.run(watch, incoming));
+        tokio::spawn(supervisor.run(watch, watched, incoming));
         Host { requests, clock, events }
     }
 
@@ -151,7 +152,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(mut self, mut watch: Watch, mut requests: mpsc::Receiver<Request>) {
+    async fn run(mut self, mut watch: Watch, mut watched: Identity, mut requests: mpsc::Receiver<Request>) {
         loop {
             let vanishing = self.slots.values().filter_map(|slot| slot.gone_since).min();
             let removal = async {
@@ -164,11 +165,14 @@ impl Supervisor {
                 changes = watch.changes() => {
                     let touched = touched(changes);
                     self.sync(&touched).await;
-                    if !self.options.folder.is_dir() {
-                        // The system watches what was there; another folder of this name would go unnoticed.
-                        watch = Watch::polling(&self.options.folder);
-                        // It may be back already, seen by neither watch.
-                        if self.options.folder.is_dir() {
+                    let folder = &self.options.folder;
+                    let there = identity(folder);
+                    if there != watched {
+                        // The system watches the folder that was, not another one of its name.
+                        watch = if there.is_some() { Watch::start(folder) } else { Watch::polling(folder) };
+                        watched = there;
+                        // What it holds, or holds again by now, was seen by neither watch.
+                        if folder.is_dir() {
                             self.sync(&Touched::Everything).await;
                         }
                     }
@@ -399,6 +403,18 @@ fn touched(changes: Vec<Change>) -> Touched {
         }
     }
     Touched::Paths(paths.into_iter().collect())
+}
+
+/// Which folder a path means now: its inode and when it was made, as inodes are used again. None where there is none.
+type Identity = Option<(u64, Option<SystemTime>)>;
+
+fn identity(folder: &Path) -> Identity {
+    let meta = fs::metadata(folder).ok().filter(fs::Metadata::is_dir)?;
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Some((inode, meta.created().ok()))
 }
 
 /// What a file holds, or nothing where it cannot be read.

@@ -1,5 +1,7 @@
 //! Natives of `prelude/base.lua`.
 
+use std::borrow::Cow;
+
 use mlua::{Function, LuaString, Table, Value};
 
 use super::{Answer, Natives, PRELUDE_SOURCE, place};
@@ -34,7 +36,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.add("log", |_, runtime, (level, text): (LuaString, LuaString)| {
         let text = text.to_string_lossy();
         let cut = text.char_indices().nth(MAX_LOGGED).map_or(text.len(), |(at, _)| at);
-        let (script, text) = (runtime.name(), &text[..cut]);
+        let (script, text) = (runtime.name(), printable(&text[..cut]));
         match &*level.as_bytes() {
             b"debug" => tracing::debug!(target: "script", script, "{text}"),
             b"warn" => tracing::warn!(target: "script", script, "{text}"),
@@ -93,4 +95,17 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.add("nearest", |_, _, (name, names): (String, Vec<String>)| {
         Ok(tl::nearest(&name, names.iter().map(String::as_str)).map(str::to_owned))
     })
+}
+
+/// What a script prints may be what a stranger wrote to it: no control character of theirs reaches the operator's terminal.
+fn printable(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_harmful(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
 }
