@@ -41,13 +41,14 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     tracing::info!("running as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
     let selection = Selection { include: config.scripts.include.clone(), exclude: config.scripts.exclude.clone() };
     let options = crate::host::Options { folder, selection, config: Arc::new(config) };
+    let mut ending = Ending::listen().context("listening for signals")?;
     let host = Host::start(options, client.clone(), clock, tokio::sync::broadcast::channel(64).0).await;
     tokio::select! {
-        () = asked_to_end() => {
+        () = ending.asked() => {
             tracing::info!("stopping: handlers that run have {} s to end; ask again to stop at once", GRACE.as_secs());
             tokio::select! {
                 () = host.stop(GRACE) => {}
-                () = asked_to_end() => tracing::warn!("stopped at once"),
+                () = ending.asked() => tracing::warn!("stopped at once"),
             }
             client.stop().await;
             Ok(ExitCode::SUCCESS)
@@ -95,16 +96,42 @@ fn client_config(config: &Config) -> Result<client::Config> {
 
 /// Until Ctrl-C or SIGTERM.
 pub async fn asked_to_end() {
+    match Ending::listen() {
+        Ok(mut ending) => ending.asked().await,
+        // Without a listener the system's own way to end a program stays in place.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Hears Ctrl-C and SIGTERM from the moment it is made: none is lost between two waits.
+struct Ending {
     #[cfg(unix)]
-    {
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Ending {
+    #[cfg(unix)]
+    fn listen() -> std::io::Result<Ending> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+        Ok(Ending { signals: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?] })
+    }
+
+    #[cfg(unix)]
+    async fn asked(&mut self) {
+        let [terminate, interrupt] = &mut self.signals;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    #[cfg(not(unix))]
+    fn listen() -> std::io::Result<Ending> {
+        Ok(Ending {})
+    }
+
+    #[cfg(not(unix))]
+    async fn asked(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }
