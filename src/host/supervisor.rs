@@ -3,10 +3,8 @@
 //! One task owns all scripts. It lists the folder whenever something changed, starts what is new, replaces what was
 //! saved, and stops what is gone; a version that fails to load leaves the one before it running.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -419,8 +417,5 @@ fn identity(folder: &Path) -> Identity {
 
 /// What a file holds, or nothing where it cannot be read.
 fn hash_of(path: &Path) -> Option<u64> {
-    let bytes = fs::read(path).ok()?;
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    Some(hasher.finish())
+    fs::read(path).ok().map(|text| lua::source_hash(&text))
 }

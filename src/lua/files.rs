@@ -59,14 +59,9 @@ impl Files {
         &self.main_name
     }
 
-    /// The files that were required, with a hash of what they held (`DefaultHasher` over the bytes).
+    /// The files that were required, with the [hash](source_hash) of what they held.
     pub fn required(&self) -> Vec<(PathBuf, u64)> {
-        let hash = |text: &[u8]| {
-            let mut hasher = DefaultHasher::new();
-            text.hash(&mut hasher);
-            hasher.finish()
-        };
-        self.read.borrow().iter().filter(|s| !s.is_main).map(|s| (s.path.clone(), hash(&s.text))).collect()
+        self.read.borrow().iter().filter(|s| !s.is_main).map(|s| (s.path.clone(), source_hash(&s.text))).collect()
     }
 
     pub fn source_line(&self, name: &str, line: usize) -> Option<String> {
@@ -140,6 +135,13 @@ impl Files {
 fn strip_first_line_marks(text: &[u8]) -> Vec<u8> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     if text.starts_with(b"#") { [b"--", text].concat() } else { text.to_vec() }
+}
+
+/// What tells one content of a source from another, within one run of the program.
+pub fn source_hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

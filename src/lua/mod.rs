@@ -31,6 +31,7 @@ mod version;
 mod waits;
 
 pub use error::{LoadError, SourceLine};
+pub use files::source_hash;
 pub use handlers::CommandInfo;
 pub use inbox::Inbox;
 pub use spec::{Env, Limits, ScriptSpec};

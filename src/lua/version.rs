@@ -149,7 +149,7 @@ impl Version {
         self.number
     }
 
-    /// The files it required, with a hash of what they held (`DefaultHasher` over the bytes).
+    /// The files it required, with the [hash](super::source_hash) of what they held.
     pub fn required(&self) -> &[(PathBuf, u64)] {
         &self.required
     }
