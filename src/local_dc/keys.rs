@@ -28,6 +28,9 @@ struct Key {
     expires: Option<i32>,
     /// The permanent key that this temporary one stands for: <https://core.telegram.org/method/auth.bindTempAuthKey>.
     bound_to: Option<u64>,
+    /// The layer that its client said last. A new session of it speaks that until it says another.
+    #[serde(default)]
+    layer: Option<i32>,
 }
 
 impl Keys {
@@ -39,8 +42,8 @@ impl Keys {
             let oldest = unused.min_by_key(|(_, key)| key.created).map(|(id, _)| *id);
             self.keys.retain(|id, _| Some(*id) != oldest);
         }
-        let added =
-            Key { key: Blob(key.as_bytes().to_vec()), salt, created: now, account: None, expires, bound_to: None };
+        let key_bytes = Blob(key.as_bytes().to_vec());
+        let added = Key { key: key_bytes, salt, created: now, account: None, expires, bound_to: None, layer: None };
         self.keys.insert(key.id(), added);
     }
 
@@ -76,6 +79,24 @@ impl Keys {
         if let Some(key) = self.keys.get_mut(&id) {
             key.account = None;
         }
+    }
+
+    /// The layer that a client with this key said last, or with the permanent key that it is bound to.
+    pub fn layer(&self, id: u64) -> Option<i32> {
+        let own = self.keys.get(&id)?.layer;
+        own.or_else(|| self.keys.get(&self.permanent(id))?.layer)
+    }
+
+    /// Remembers the layer of a key's client; true if that is news.
+    pub fn set_layer(&mut self, id: u64, layer: i32) -> bool {
+        let permanent = self.permanent(id);
+        let mut news = false;
+        for id in [id, permanent] {
+            if let Some(key) = self.keys.get_mut(&id) {
+                news |= key.layer.replace(layer) != Some(layer);
+            }
+        }
+        news
     }
 
     /// Binds a temporary key to a permanent one; false where they are not such keys.

@@ -16,6 +16,7 @@ mod binding;
 mod events;
 mod keep;
 mod keys;
+mod layers;
 mod refusal;
 mod server;
 mod telegram;

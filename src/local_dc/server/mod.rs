@@ -16,6 +16,7 @@ use tokio::sync::{Notify, broadcast};
 
 use super::api::{self, Answer, Answered};
 use super::events::WorldEvent;
+use super::layers;
 use super::refusal::Refusal;
 use super::telegram::{Push, SessionKey, Telegram, Waiter};
 use crate::crypto::SystemRandom;
@@ -215,7 +216,8 @@ impl Dc {
     }
 
     fn push(&mut self, push: &Push, now: Time) {
-        let Some(body) = encoded(&push.updates) else { return };
+        // Once for each layer that is spoken.
+        let mut bodies: HashMap<i32, Option<Bytes>> = HashMap::new();
         let telegram = &self.telegram;
         let concerned =
             |key: &SessionKey| Some(*key) != push.except && telegram.keys.account(key.auth_key) == Some(push.to);
@@ -226,6 +228,9 @@ impl Dc {
                 session.missed = true;
                 continue;
             };
+            let layer = spoken(session, telegram, key);
+            let told = || layers::told_object(push.updates.clone(), layer).and_then(|updates| encoded(&updates));
+            let Some(body) = bodies.entry(layer).or_insert_with(told) else { continue };
             session.backlog += body.len();
             if session.backlog > BACKLOG_LIMIT {
                 overrun.push(*key);
@@ -281,13 +286,22 @@ impl Dc {
         if !unwrapped.without_updates {
             session.wants_updates = true;
         }
+        if let Some(layer) = unwrapped.layer {
+            session.layer = Some(layer);
+            self.telegram.changed |= self.telegram.keys.set_layer(key.auth_key, layer);
+        }
+        let layer = spoken(session, &self.telegram, &key);
+        let query = match layers::understood(unwrapped.query, layer) {
+            Ok(query) => query,
+            Err(refusal) => return self.answer(key, msg_id, "", Err(refusal), now),
+        };
         session.note(msg_id, Outcome::Running);
         if unwrapped.after.is_empty() {
-            self.run(key, msg_id, &unwrapped.query, now);
+            self.run(key, msg_id, &query, now);
         } else if session.parked.len() >= PARKED_LIMIT {
-            self.answer(key, msg_id, unwrapped.query.name(), Err(Refusal::bad("MSG_WAIT_FAILED")), now);
+            self.answer(key, msg_id, query.name(), Err(Refusal::bad("MSG_WAIT_FAILED")), now);
         } else {
-            session.parked.push(Parked { msg_id, after: unwrapped.after, query: unwrapped.query, since: now.mono });
+            session.parked.push(Parked { msg_id, after: unwrapped.after, query, since: now.mono });
         }
         self.run_parked(key, now);
     }
@@ -328,7 +342,12 @@ impl Dc {
 
     fn answer(&mut self, key: SessionKey, msg_id: i64, method: &str, answered: Answered, now: Time) {
         let Some(session) = self.sessions.get_mut(&key) else { return };
+        let layer = spoken(session, &self.telegram, &key);
         let answered = answered.and_then(|value| {
+            let Some(value) = layers::told(value, layer) else {
+                tracing::error!(method, layer, "the answer cannot be told in the client's layer");
+                return Err(Refusal::new(500, "INTERNAL_SERVER_ERROR"));
+            };
             let mut body = Vec::new();
             let result = tl::function(method).map(|function| &function.result);
             let written = result.map(|result| tl::encode_value(&value, result, &mut body));
@@ -396,6 +415,12 @@ impl Dc {
 /// Seconds since 1970 as TL writes them.
 pub fn unix(now: Time) -> i32 {
     i32::try_from(now.unix.as_secs()).unwrap_or(i32::MAX)
+}
+
+/// The layer that a session's client speaks: what it said, or what it said with this key before. Who never said any is taken to
+/// speak this one.
+fn spoken(session: &Session, telegram: &Telegram, key: &SessionKey) -> i32 {
+    session.layer.or_else(|| telegram.keys.layer(key.auth_key)).unwrap_or(tl::LAYER)
 }
 
 fn encoded(updates: &Object) -> Option<Bytes> {
