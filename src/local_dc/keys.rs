@@ -45,6 +45,8 @@ struct Temporary {
     /// For a media DC, as its client said: a permanent key is bound to one of each kind.
     media: bool,
     bound_to: Option<u64>,
+    /// A newer key took the place of this one: it is worth nothing now, but its sessions are still that client's.
+    replaced: bool,
 }
 
 /// Why an authorization ended, as Telegram tells the client that goes on with it.
@@ -93,7 +95,7 @@ impl Keys {
             let first = self.temporary.iter().min_by_key(|(_, key)| key.expires).map(|(id, _)| *id);
             self.temporary.retain(|id, _| Some(*id) != first);
         }
-        let added = Temporary { key: key.clone(), salt, expires, media, bound_to: None };
+        let added = Temporary { key: key.clone(), salt, expires, media, bound_to: None, replaced: false };
         self.temporary.insert(key.id(), added);
     }
 
@@ -184,10 +186,10 @@ impl Keys {
         let media = key.media;
         for (id, key) in &mut self.temporary {
             if *id == temporary {
-                key.bound_to = Some(permanent);
+                (key.bound_to, key.replaced) = (Some(permanent), false);
                 key.expires = key.expires.min(expires);
             } else if key.bound_to == Some(permanent) && key.media == media {
-                key.bound_to = None;
+                key.replaced = true;
             }
         }
         Ok(())
@@ -206,6 +208,14 @@ impl Keys {
 
     /// The permanent key that authorizes what this one encrypts: itself, or what it is bound to.
     pub fn stands_for(&self, id: u64) -> Option<u64> {
+        match self.temporary.get(&id) {
+            Some(temporary) if temporary.replaced => None,
+            _ => self.owner(id),
+        }
+    }
+
+    /// The permanent key whose client this one's sessions are of, also when another has taken its place.
+    pub fn owner(&self, id: u64) -> Option<u64> {
         match self.temporary.get(&id) {
             Some(temporary) => temporary.bound_to,
             None => Some(id),

@@ -299,10 +299,10 @@ impl Dc {
     /// Forgets another session of the client: one of the same permanent key, whichever key it was encrypted with.
     fn destroy_session(&mut self, asked_by: SessionKey, session_id: i64) -> bool {
         let keys = &self.telegram.keys;
-        let owner = keys.stands_for(asked_by.auth_key);
+        let owner = keys.owner(asked_by.auth_key);
         let is_it = |key: &SessionKey| {
             let same_owner =
-                key.auth_key == asked_by.auth_key || (owner.is_some() && keys.stands_for(key.auth_key) == owner);
+                key.auth_key == asked_by.auth_key || (owner.is_some() && keys.owner(key.auth_key) == owner);
             key.session == session_id && *key != asked_by && same_owner
         };
         let Some(found) = self.sessions.keys().find(|key| is_it(key)).copied() else { return false };
