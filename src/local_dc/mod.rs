@@ -7,6 +7,8 @@
 //! socket ⇄ server::connection ⇄ server::Dc (sessions, mtproto::Engine) ⇄ api (methods) ⇄ telegram::Telegram ⇄ world::World
 //! ```
 //!
+//! The same port takes each transport of MTProto, obfuscated or not, and WebSocket at `ws://…/apiws`.
+//!
 //! From right to left each knows nothing of the one before it. Differences from Telegram's own DCs, on purpose: any api id and
 //! phone number are taken, the sign-in code is always [`LocalDc::code`], bots have no privacy mode (they get all messages of
 //! their groups), nothing is rate-limited, and there are no channels, files or secret chats.

@@ -6,6 +6,7 @@
 pub mod connection;
 mod query;
 mod session;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
