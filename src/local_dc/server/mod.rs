@@ -6,6 +6,7 @@
 pub mod connection;
 mod query;
 mod session;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::layers;
 use super::refusal::Refusal;
 use super::telegram::{Push, SessionKey, Telegram, Waiter};
 use crate::crypto::SystemRandom;
+use crate::mtproto::exchange::Agreed;
 use crate::mtproto::{Engine, EngineConfig, Event, MsgId, Opened, PacketError, Side, Time, open};
 use crate::tl::{self, Object};
 use session::{BACKLOG_LIMIT, Outcome, Parked, Session};
@@ -72,8 +74,12 @@ pub struct Dc {
     pub changed: Arc<Notify>,
     /// Connections accepted since the start; also the last one's number.
     pub connections: u64,
-    /// Key exchanges finished since the start.
+    /// Exchanges of permanent keys finished since the start.
     pub key_exchanges: u64,
+    /// Exchanges of temporary keys finished since the start.
+    pub temporary_key_exchanges: u64,
+    /// The longest that a temporary key is remembered, whatever its client asked for; in seconds.
+    pub temporary_key_life: Option<i32>,
 }
 
 impl Dc {
@@ -86,6 +92,8 @@ impl Dc {
             changed: Arc::default(),
             connections: 0,
             key_exchanges: 0,
+            temporary_key_exchanges: 0,
+            temporary_key_life: None,
         }
     }
 
@@ -105,6 +113,23 @@ impl Dc {
             session.heard = now.mono;
         }
         self.forget_idle(now);
+    }
+
+    /// Remembers a key that was agreed on.
+    pub fn agreed(&mut self, agreed: &Agreed, now: Time) {
+        let (key, salt, now) = (&agreed.auth_key, agreed.server_salt, unix(now));
+        let Some(expires_in) = agreed.expires_in else {
+            self.telegram.keys.add(key, salt, now);
+            self.key_exchanges += 1;
+            // Kept, so that the client needs no exchange when this DC is started again.
+            self.changed.notify_one();
+            return;
+        };
+        // "A temporary authorization key may expire at any moment before expires_at": https://core.telegram.org/api/pfs
+        let life = self.temporary_key_life.unwrap_or(i32::MAX).min(expires_in);
+        let is_media = agreed.dc.is_some_and(|dc| dc < 0);
+        self.telegram.keys.add_temporary(key, salt, now.saturating_add(life), is_media);
+        self.temporary_key_exchanges += 1;
     }
 
     /// Takes an encrypted packet.
@@ -172,6 +197,7 @@ impl Dc {
     /// Gives up on what nobody answered in time.
     pub fn tick(&mut self, now: Time) {
         self.telegram.tick(unix(now));
+        self.telegram.keys.expire(unix(now));
         self.deliver(now);
     }
 
@@ -256,8 +282,7 @@ impl Dc {
                     }
                 }
                 Event::DestroySession { session_id } => {
-                    let other = SessionKey { session: session_id, ..key };
-                    let existed = other != key && self.sessions.remove(&other).is_some();
+                    let existed = self.destroy_session(key, session_id);
                     if let Some(session) = self.sessions.get_mut(&key) {
                         session.engine.session_destroyed(session_id, existed);
                     }
@@ -275,6 +300,19 @@ impl Dc {
         }
         self.deliver(now);
         Ok(())
+    }
+
+    /// Forgets another session of the client: one of the same permanent key, whichever key it was encrypted with.
+    fn destroy_session(&mut self, asked_by: SessionKey, session_id: i64) -> bool {
+        let keys = &self.telegram.keys;
+        let owner = keys.owner(asked_by.auth_key);
+        let is_it = |key: &SessionKey| {
+            let same_owner =
+                key.auth_key == asked_by.auth_key || (owner.is_some() && keys.owner(key.auth_key) == owner);
+            key.session == session_id && *key != asked_by && same_owner
+        };
+        let Some(found) = self.sessions.keys().find(|key| is_it(key)).copied() else { return false };
+        self.sessions.remove(&found).is_some()
     }
 
     fn handle_query(&mut self, key: SessionKey, msg_id: i64, body: &[u8], now: Time) {
@@ -379,6 +417,11 @@ impl Dc {
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {
         self.links.is_empty()
+    }
+
+    #[cfg(test)]
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
     }
 
     /// Ends all connections.

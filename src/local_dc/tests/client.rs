@@ -45,7 +45,7 @@ impl Client {
         let now = dc.shared.now();
         {
             let mut inner = dc.shared.dc();
-            inner.telegram.keys.add(&key, 7, None, unix(now));
+            inner.telegram.keys.add(&key, 7, unix(now));
             if account != 0 {
                 inner.telegram.keys.sign_in(key.id(), account);
             }
