@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::binding::Binding;
 use super::calls::{Calls, Kept};
 use super::gzip::deflate;
 use super::handle::acks::Acks;
@@ -103,6 +104,8 @@ pub struct Engine {
     /// Server: what the client has not acknowledged yet.
     pub(super) kept: Kept,
     pub(super) session: SessionStart,
+    /// Client: the query that binds this engine's temporary key, by the handle of its call.
+    pub(super) binding: Option<(MsgId, Binding)>,
     pub(super) timing: Timing,
     gzip_from: usize,
     pub(super) random: Box<dyn Random + Send>,
@@ -126,6 +129,7 @@ impl Engine {
             running: HashSet::new(),
             kept: Kept::default(),
             session: SessionStart::new(random.i64()),
+            binding: None,
             timing: config.timing,
             gzip_from: config.gzip_from,
             auth_key: config.auth_key,
@@ -157,6 +161,20 @@ impl Engine {
         let what = What::Call { handle, refused: 0, after };
         self.outbox.push(Outgoing { body, content: true, what, id: Id::Reserved(handle) });
         self.liveness.began_to_wait(now.mono);
+        handle
+    }
+
+    /// Client: binds this engine's key, a temporary one, to a permanent key until `expires_at` (Unix seconds of the server's
+    /// clock): sends auth.bindTempAuthKey, whose proof is made for whichever message id it goes out with. The answer is told by
+    /// the name returned, as a call's.
+    ///
+    /// <https://core.telegram.org/method/auth.bindTempAuthKey>
+    pub fn bind(&mut self, permanent: AuthKey, expires_at: i32, now: Time) -> MsgId {
+        let (temporary, session, nonce) = (self.auth_key.id(), self.session_id, self.random.i64());
+        let binding = Binding { permanent, temporary, session, nonce, expires_at };
+        let body = binding.query(MsgId::default(), &mut *self.random);
+        let handle = self.send(body, now);
+        self.binding = Some((handle, binding));
         handle
     }
 

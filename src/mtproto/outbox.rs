@@ -199,7 +199,7 @@ impl Engine {
 
     /// Takes the first waiting message and gives it its id and seqno.
     fn ready(&mut self, now: Time) -> Ready {
-        let message = self.outbox.queue.pop_front().expect("count_for_one_packet counted it");
+        let mut message = self.outbox.queue.pop_front().expect("count_for_one_packet counted it");
         let id = match message.id {
             Id::Kept(id, seqno) => return Ready { id, seqno, head: Vec::new(), message },
             Id::New(kind) => self.next_id(kind, now),
@@ -210,6 +210,11 @@ impl Engine {
                 if usable { id } else { self.next_id(IdKind::of(id), now) }
             }
         };
+        if let (What::Call { handle, .. }, Some((bind, binding))) = (&message.what, &self.binding)
+            && handle == bind
+        {
+            message.body = binding.query(id, &mut *self.random);
+        }
         self.outbox.newest = self.outbox.newest.max(id);
         let seqno = self.seqnos.next(message.content);
         let head = match &message.what {
