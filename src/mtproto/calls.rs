@@ -131,6 +131,15 @@ impl Calls {
         (!calls.is_empty() || !service.is_empty()).then_some((calls, service))
     }
 
+    /// Whether a service query of this constructor was sent under this id; it is answered now.
+    pub fn take_service(&mut self, id: MsgId, constructor: u32) -> bool {
+        let is_it = |(wire, _, message): &(MsgId, Option<MsgId>, Outgoing)| {
+            *wire == id && message.body.starts_with(&constructor.to_le_bytes())
+        };
+        let at = self.refusable.iter().position(is_it);
+        at.and_then(|at| self.refusable.remove(at)).is_some()
+    }
+
     /// All calls older than `first`.
     pub fn take_older(&mut self, first: MsgId) -> Vec<Call> {
         self.sent.extract_if(|wire, _| *wire < first).map(|(_, call)| call).collect()

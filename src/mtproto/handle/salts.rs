@@ -132,7 +132,8 @@ impl Engine {
     pub(super) fn handle_future_salts(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let types::FutureSalts { req_msg_id, salts, .. } = message.read()?;
         // "The client must check to see that the response's req_msg_id in fact coincides with msg_id of the query."
-        if self.calls.take_refused(MsgId(req_msg_id)).is_some() {
+        // Of a query for salts, that is: what names a call is no answer to it.
+        if self.calls.take_service(MsgId(req_msg_id), functions::GetFutureSalts::ID) {
             let salts = salts.iter().take(MAX_SALTS).map(|Bare(salt)| salt).collect();
             self.salts = Salts { ask: self.salts.ask, told: self.salts.told, ..Salts::new(self.salts.base, salts) };
             self.plan_salts(now);
