@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::invoke::{Caller, function_of};
 use super::updates::Updates;
-use super::{CallError, Me, Peers};
+use super::{CallError, Me, Peers, Turn};
 use crate::net::{Clock, Status};
 use crate::storage::Session;
 
@@ -64,10 +64,10 @@ impl Core {
     }
 
     /// Calls, and gives what the result says of updates its place before anyone reads the result.
-    pub async fn invoke(&self, body: Bytes) -> Result<Bytes, CallError> {
+    pub async fn invoke(&self, body: Bytes, turn: Option<&Turn>) -> Result<Bytes, CallError> {
         function_of(&body)?;
         let _counted = InFlight::new(&self.in_flight);
-        let result = self.caller()?.call(body.clone()).await?;
+        let result = self.caller()?.call_in(body.clone(), turn).await?;
         let now = self.clock.now().mono;
         let is_unsaved = {
             let mut updates = self.updates();

@@ -1,24 +1,24 @@
 //! The task that owns a session: connects, exchanges a key if there is none, and moves packets between socket and engine.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::Clock;
 use super::backoff::Backoff;
-use super::connection::{Call, CallFailure, Fatal, Key, Options, Status};
+use super::calls::{Call, Pending};
+use super::connection::{CallFailure, Fatal, Key, Options, Status};
 use super::dial::{BoxedStream, Target, dial};
 use super::exchange::exchange;
 use super::updates::UpdatesSender;
 use crate::crypto::{Random, SystemRandom};
 use crate::mtproto::mtproxy::ProxyDc;
-use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, LostReason, MsgId, Side};
+use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, Side};
 
 /// Calls that may wait for their answers at once; the next one stays in the queue of calls.
 const MAX_IN_FLIGHT: usize = 4_096;
@@ -27,8 +27,8 @@ const MAX_UNSENT: usize = 256 << 10;
 /// For each step of the way to the DC.
 const DIAL_PATIENCE: Duration = Duration::from_secs(10);
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How often calls are looked through for callers that gave up.
-const SWEEP: Duration = Duration::from_secs(1);
+/// How often at least a loop whose socket is full looks at the clock.
+const LOOK: Duration = Duration::from_secs(1);
 /// What is added to the number of a test DC.
 const TEST_DCS: i32 = 10_000;
 /// After -429. <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
@@ -38,12 +38,14 @@ pub(super) struct Driver {
     options: Options,
     clock: Clock,
     calls: mpsc::Receiver<Call>,
+    /// Told when a caller has given up.
+    given_up: Arc<Notify>,
     status: watch::Sender<Status>,
     updates: UpdatesSender,
     random: SystemRandom,
     /// Of the session; outlives sockets.
     engine: Option<Engine>,
-    pending: HashMap<MsgId, oneshot::Sender<Result<Bytes, CallFailure>>>,
+    pending: Pending,
     /// The server refused the key since it last accepted it.
     key_refused: bool,
     /// Where the socket of now leads to.
@@ -89,6 +91,7 @@ impl Driver {
         options: Options,
         clock: Clock,
         calls: mpsc::Receiver<Call>,
+        given_up: Arc<Notify>,
         status: watch::Sender<Status>,
         updates: UpdatesSender,
     ) -> Driver {
@@ -96,11 +99,12 @@ impl Driver {
             options,
             clock,
             calls,
+            given_up,
             status,
             updates,
             random: SystemRandom::new(),
             engine: None,
-            pending: HashMap::new(),
+            pending: Pending::default(),
             key_refused: false,
             remote: None,
             heard: false,
@@ -131,9 +135,7 @@ impl Driver {
                         status.connected = false;
                         status.fatal = Some(fatal.clone());
                     });
-                    for (_, reply) in self.pending.drain() {
-                        let _ = reply.send(Err(CallFailure::Closed(Some(fatal.clone()))));
-                    }
+                    self.pending.fail_all(&CallFailure::Closed(Some(fatal)));
                     return;
                 }
             };
@@ -231,7 +233,7 @@ impl Driver {
     }
 
     async fn drive(&mut self, socket: &mut Socket) -> Result<std::convert::Infallible, Broken> {
-        let mut next_sweep = self.clock.now().mono + SWEEP;
+        let mut next_look = self.clock.now().mono + LOOK;
         loop {
             let now = self.clock.now();
             self.handle_events()?;
@@ -239,10 +241,10 @@ impl Driver {
             while socket.unsent.len() < MAX_UNSENT
                 && let Some(packet) = engine.poll_packet(now)
             {
-                socket.encode(&packet);
+                socket.encode(&packet, engine.quick_ack_wanted());
             }
             let withheld = socket.unsent.len() >= MAX_UNSENT;
-            let wake = wake(engine.poll_timeout(), !self.pending.is_empty(), withheld, next_sweep);
+            let wake = wake(engine.poll_timeout(), withheld, next_look);
             tokio::select! {
                 read = socket.reading.read_buf(&mut socket.input) => {
                     if read? == 0 {
@@ -257,15 +259,11 @@ impl Driver {
                     Some(call) => self.take_calls(call),
                     None => return Err(Broken::Unwanted),
                 },
+                () = self.given_up.notified() => self.pending.sweep(engine),
                 () = self.clock.sleep_until(wake), if wake < Duration::MAX => {
                     let now = self.clock.now();
-                    if let Some(engine) = &mut self.engine {
-                        engine.handle_timeout(now);
-                    }
-                    if now.mono >= next_sweep {
-                        next_sweep = now.mono + SWEEP;
-                        self.sweep();
-                    }
+                    next_look = now.mono + LOOK;
+                    engine.handle_timeout(now);
                 }
             }
         }
@@ -277,10 +275,7 @@ impl Driver {
         let Some(engine) = &mut self.engine else { return };
         let mut next = Some(call);
         while let Some(call) = next {
-            if !call.reply.is_closed() {
-                let id = engine.send(call.body, now);
-                self.pending.insert(id, call.reply);
-            }
+            self.pending.send(call, engine, now);
             next = if self.pending.len() < MAX_IN_FLIGHT { self.calls.try_recv().ok() } else { None };
         }
     }
@@ -289,7 +284,12 @@ impl Driver {
         while let Some(frame) = socket.framing.decode(&mut socket.input).map_err(because)? {
             let packet = match frame {
                 Frame::Packet(packet) => packet,
-                Frame::QuickAck(_) => continue,
+                Frame::QuickAck(token) => {
+                    if let Some(engine) = &mut self.engine {
+                        engine.handle_quick_ack(token, self.clock.now());
+                    }
+                    continue;
+                }
                 Frame::TransportError(code) => return Err(self.transport_error(code)),
             };
             let Some(engine) = &mut self.engine else { continue };
@@ -334,18 +334,9 @@ impl Driver {
         let Some(engine) = &mut self.engine else { return Ok(()) };
         while let Some(event) = engine.poll_event() {
             match event {
-                Event::Reply { to, result } => {
-                    if let Some(reply) = self.pending.remove(&to) {
-                        // A caller that gave up is no fault.
-                        let _ = reply.send(result.map_err(CallFailure::Rpc));
-                    }
-                }
-                Event::QueryLost { to, reason, .. } => {
-                    if let Some(reply) = self.pending.remove(&to) {
-                        let certainly_not_done = LostReason::certainly_not_done(reason);
-                        let _ = reply.send(Err(CallFailure::Lost { certainly_not_done }));
-                    }
-                }
+                Event::Reply { to, result } => self.pending.answer(to, result),
+                Event::QueryLost { to, reason, .. } => self.pending.lose(to, reason),
+                Event::Received { call } => self.pending.receive(call),
                 Event::Update(message) => {
                     let kept = self.updates.send(message);
                     self.status.send_if_modified(|status| {
@@ -367,33 +358,24 @@ impl Driver {
         }
         Ok(())
     }
-
-    /// Forgets the calls whose callers gave up.
-    fn sweep(&mut self) {
-        let Some(engine) = &mut self.engine else { return };
-        self.pending.retain(|id, reply| {
-            if reply.is_closed() {
-                engine.cancel(*id);
-            }
-            !reply.is_closed()
-        });
-    }
 }
 
 /// When the loop looks at the clock again, should nothing else happen; in monotonic time.
 ///
 /// While packets are withheld from a full socket, acknowledgments that are due stay due: who woke for them would wake again
-/// at once, forever. The next sweep is soon enough for everything else.
-fn wake(engine_due: Option<Duration>, has_calls: bool, withheld: bool, next_sweep: Duration) -> Duration {
+/// at once, forever. The next look is soon enough for everything else.
+fn wake(engine_due: Option<Duration>, withheld: bool, next_look: Duration) -> Duration {
     let due = engine_due.unwrap_or(Duration::MAX);
-    let due = if withheld { due.max(next_sweep) } else { due };
-    if has_calls { due.min(next_sweep) } else { due }
+    if withheld { due.max(next_look) } else { due }
 }
 
 impl Socket {
-    pub fn encode(&mut self, packet: &[u8]) {
+    pub fn encode(&mut self, packet: &[u8], quick_ack: bool) {
         let mut framed = Vec::with_capacity(packet.len() + 16);
-        self.framing.encode(packet, &mut framed);
+        match quick_ack {
+            true => self.framing.encode_with_quick_ack(packet, &mut framed),
+            false => self.framing.encode(packet, &mut framed),
+        }
         self.unsent.extend_from_slice(&framed);
     }
 }
@@ -405,14 +387,12 @@ mod tests {
     #[test]
     fn what_is_overdue_does_not_wake_a_loop_whose_socket_is_full() {
         let at = Duration::from_secs;
-        let check = |due, has_calls, withheld, expected| {
-            assert_eq!(wake(due, has_calls, withheld, at(10)), expected, "{due:?} {has_calls} {withheld}");
+        let check = |due, withheld, expected| {
+            assert_eq!(wake(due, withheld, at(10)), expected, "{due:?} {withheld}");
         };
-        check(Some(at(5)), false, false, at(5));
-        check(Some(at(5)), false, true, at(10));
-        check(Some(at(5)), true, true, at(10));
-        check(Some(at(15)), false, true, at(15));
-        check(Some(at(15)), true, false, at(10));
-        check(None, false, true, Duration::MAX);
+        check(Some(at(5)), false, at(5));
+        check(Some(at(5)), true, at(10));
+        check(Some(at(15)), true, at(15));
+        check(None, true, Duration::MAX);
     }
 }

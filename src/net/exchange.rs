@@ -19,7 +19,7 @@ pub(super) async fn exchange(
     let mut exchange = ClientExchange::new(&options.public_keys, options.dc, random, clock.now());
     loop {
         while let Some(packet) = exchange.poll_packet() {
-            socket.encode(&packet);
+            socket.encode(&packet, false);
         }
         socket.writing.write_all_buf(&mut socket.unsent).await?;
         socket.writing.flush().await?;

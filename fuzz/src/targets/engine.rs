@@ -232,7 +232,7 @@ impl Pair {
             }
             step::ASK => match input.u8() % 4 {
                 0 => _ = self.client.ping(client_now),
-                1 => self.client.request_future_salts(3),
+                1 => self.client.handle_quick_ack(input.u32(), client_now),
                 2 => self.client.destroy_session(5),
                 _ => self.client.destroy_auth_key(),
             },
