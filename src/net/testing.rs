@@ -45,7 +45,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut auth_key = [0; 256];
         SystemRandom::new().fill(&mut auth_key);
-        let key = Key { auth_key: AuthKey::new(auth_key), server_salt: 77, time_offset: 0 };
+        let key = Key { auth_key: AuthKey::new(auth_key), server_salt: 77, time_offset: 0, created: 0 };
         let (pushes, received) = mpsc::unbounded_channel();
         let accepted = Arc::new(AtomicU64::new(0));
         let task = Task {
@@ -70,6 +70,8 @@ impl Server {
             via: Via::Direct,
             public_keys: Vec::new(),
             key: Some(self.key.clone()),
+            temporary_key_life: None,
+            opening: None,
         }
     }
 
