@@ -1,12 +1,11 @@
 //! Calls on their way: the caller's end and the loop's.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot, watch};
 
-use super::connection::{CallFailure, Status};
+use super::connection::{CallFailure, Fatal, Status};
 use crate::mtproto::{Engine, LostReason, MsgId, RpcError, Time};
 
 /// A call on its way to the loop.
@@ -34,7 +33,10 @@ enum Stage {
     #[default]
     Queued,
     /// In this session, by this name.
-    Sent { session: i64, name: MsgId },
+    Sent {
+        session: i64,
+        name: MsgId,
+    },
     Done,
     Failed,
 }
@@ -64,14 +66,14 @@ impl Place {
 }
 
 /// A call that is on its way. Dropping it gives up its answer, and lets the server know at once.
-pub struct Asked {
+pub struct Underway {
     pub(super) answer: oneshot::Receiver<Result<Bytes, CallFailure>>,
     pub(super) place: Place,
     pub(super) status: watch::Receiver<Status>,
     pub(super) given_up: Arc<Notify>,
 }
 
-impl Asked {
+impl Underway {
     /// Where it is, for calls that come after it.
     pub fn place(&self) -> &Place {
         &self.place
@@ -86,7 +88,7 @@ impl Asked {
     }
 }
 
-impl Drop for Asked {
+impl Drop for Underway {
     fn drop(&mut self) {
         if !self.answer.is_terminated() {
             // Closed first: who is woken looks.
@@ -96,26 +98,17 @@ impl Drop for Asked {
     }
 }
 
-/// The calls of an engine that wait for their answers.
-#[derive(Default)]
-pub(super) struct Pending {
-    calls: HashMap<MsgId, (Place, oneshot::Sender<Result<Bytes, CallFailure>>)>,
-}
-
-impl Pending {
-    pub fn len(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// Hands a call to the engine, unless nobody wants it any more or what it should come after has failed.
-    pub fn send(&mut self, call: Call, engine: &mut Engine, now: Time) {
-        let Call { body, after, place, reply } = call;
-        if reply.is_closed() {
-            return place.set(Stage::Failed);
+impl Call {
+    /// Hands it to the engine, and returns the name by which its answer will be told; None if nobody wants it any more, or what
+    /// it should come after has failed.
+    pub fn send(self, engine: &mut Engine, now: Time) -> Option<(MsgId, Call)> {
+        if self.reply.is_closed() {
+            self.place.set(Stage::Failed);
+            return None;
         }
         let session = engine.session_id();
         let mut names = Vec::new();
-        for before in &after {
+        for before in &self.after {
             let refusal = match before.stage() {
                 Stage::Done => continue,
                 Stage::Sent { session: this, name } if this == session => {
@@ -126,57 +119,46 @@ impl Pending {
                 // A session knows nothing of another's messages: the caller has to wait for the answer.
                 Stage::Sent { .. } | Stage::Queued => RpcError { code: -503, message: "MSG_WAIT_TIMEOUT".to_owned() },
             };
-            place.set(Stage::Failed);
-            let _ = reply.send(Err(CallFailure::Rpc(refusal)));
-            return;
+            self.answer(Err(CallFailure::Rpc(refusal)));
+            return None;
         }
-        let name = engine.send_after(body, names, now);
-        place.set(Stage::Sent { session, name });
-        self.calls.insert(name, (place, reply));
+        let name = engine.send_after(self.body.clone(), names, now);
+        self.place.set(Stage::Sent { session, name });
+        Some((name, self))
     }
 
-    /// The server's answer. A caller that gave up is no fault.
-    pub fn answer(&mut self, name: MsgId, result: Result<Bytes, RpcError>) {
-        self.end(name, result.map_err(CallFailure::Rpc));
+    /// It was certainly not done, and waits to be sent again.
+    pub fn returned(self) -> Call {
+        self.place.set(Stage::Queued);
+        self
+    }
+
+    /// The server has it.
+    pub fn received(&self) {
+        self.place.progress().received = true;
+    }
+
+    /// The caller that wanted it has given up.
+    pub fn is_given_up(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    pub fn answer(self, result: Result<Bytes, CallFailure>) {
+        self.place.set(if result.is_ok() { Stage::Done } else { Stage::Failed });
+        // A caller that gave up is no fault.
+        let _ = self.reply.send(result);
     }
 
     /// There will be no answer.
-    pub fn lose(&mut self, name: MsgId, reason: LostReason) {
-        self.end(name, Err(match reason {
+    pub fn lost(self, reason: LostReason) {
+        self.answer(Err(match reason {
             LostReason::TooLarge(bytes) => CallFailure::TooLarge(bytes),
             reason => CallFailure::Lost { certainly_not_done: reason.certainly_not_done() },
         }));
     }
 
-    /// The server has it.
-    pub fn receive(&mut self, name: MsgId) {
-        if let Some((place, _)) = self.calls.get(&name) {
-            place.progress().received = true;
-        }
-    }
-
-    /// Gives up the calls whose callers did, and lets the server know.
-    pub fn sweep(&mut self, engine: &mut Engine) {
-        self.calls.retain(|name, (place, reply)| {
-            if reply.is_closed() {
-                place.set(Stage::Failed);
-                engine.cancel(*name);
-            }
-            !reply.is_closed()
-        });
-    }
-
-    /// No call will be answered any more.
-    pub fn fail_all(&mut self, failure: &CallFailure) {
-        for name in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.end(name, Err(failure.clone()));
-        }
-    }
-
-    fn end(&mut self, name: MsgId, result: Result<Bytes, CallFailure>) {
-        if let Some((place, reply)) = self.calls.remove(&name) {
-            place.set(if result.is_ok() { Stage::Done } else { Stage::Failed });
-            let _ = reply.send(result);
-        }
+    /// There will be no connection any more.
+    pub fn closed(self, fatal: &Fatal) {
+        self.answer(Err(CallFailure::Closed(Some(fatal.clone()))));
     }
 }

@@ -1,3 +1,5 @@
+mod keys;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -193,7 +195,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
 
 /// Opens a connection to a server that answers nothing, and makes a call, by a clock that stands still: what follows waits for no
 /// timer.
-async fn waiting(transport: Transport) -> (Server, Connection, Asked, Asked) {
+async fn waiting(transport: Transport) -> (Server, Connection, Underway, Underway) {
     let server = Server::start(|_| Answer::Never).await;
     let options = Options { transport, ..server.options() };
     let (connection, _updates) = Connection::open(options, stepped_clock());
@@ -204,7 +206,7 @@ async fn waiting(transport: Transport) -> (Server, Connection, Asked, Asked) {
     (server, connection, first, asked)
 }
 
-async fn received(asked: &Asked) {
+async fn received(asked: &Underway) {
     while !asked.place().is_received() {
         moment(1).await;
     }
