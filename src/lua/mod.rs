@@ -8,6 +8,7 @@
 pub mod bounded;
 mod budget;
 mod convert;
+mod data;
 mod dispatch;
 mod error;
 mod events;
@@ -30,6 +31,7 @@ mod tests;
 mod version;
 mod waits;
 
+pub use data::{DataError, DataFolder, NewFile, Places};
 pub use error::{LoadError, SourceLine};
 pub use files::source_hash;
 pub use handlers::CommandInfo;

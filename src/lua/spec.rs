@@ -1,8 +1,10 @@
 //! What a script is loaded from, and what it may use.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::data::Places;
 use crate::client::Client;
 use crate::net::Clock;
 
@@ -66,10 +68,13 @@ impl Default for Limits {
 pub struct Env {
     pub client: Client,
     pub clock: Clock,
+    /// Where their files lie.
+    pub places: Arc<Places>,
 }
 
 impl Env {
+    /// Without a place for files.
     pub fn new(client: Client, clock: Clock) -> Env {
-        Env { client, clock }
+        Env { client, clock, places: Arc::default() }
     }
 }
