@@ -18,6 +18,7 @@ mod filters;
 mod handlers;
 mod inbox;
 mod json;
+mod kept;
 mod lane;
 pub mod names;
 mod natives;
