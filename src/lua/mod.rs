@@ -7,6 +7,7 @@
 
 pub mod bounded;
 mod budget;
+mod console;
 mod convert;
 mod data;
 mod dispatch;
@@ -32,6 +33,7 @@ mod tests;
 mod version;
 mod waits;
 
+pub use console::is_unfinished;
 pub use data::{DataError, DataFolder, NewFile, Places};
 pub use error::{LoadError, SourceLine};
 pub use files::source_hash;
