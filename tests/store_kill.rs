@@ -129,7 +129,9 @@ fn nothing_that_returned_is_lost_by_kills() {
         }
     }
     let took = started.elapsed().as_secs_f64();
-    println!("{kills} kills in {took:.1} s, {checked} found open for a look; {returned} writes returned, none was lost");
+    println!(
+        "{kills} kills in {took:.1} s, {checked} found open for a look; {returned} writes returned, none was lost"
+    );
     assert!(checked > kills * 3 / 4, "only {checked} of {kills} processes came so far as to read");
     assert!(returned as u64 > kills * 3 / 4, "only {returned} writes in {checked} processes");
 }

@@ -338,7 +338,8 @@ fn set_from_environment(root: &mut toml::Table, path: &str, value: &str) -> Resu
     }
     // What reads as TOML is that value; a plain word or a token is a string.
     let parsed = match key.as_str() {
-        "api_hash" | "bot_token" | "phone" | "passphrase" | "session" | "proxy" | "folder" | "memory" | "cpu" | "store" => None,
+        "api_hash" | "bot_token" | "phone" | "passphrase" | "session" | "proxy" | "folder" | "memory" | "cpu"
+        | "store" => None,
         _ => toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v")),
     };
     at.insert(key, parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));

@@ -41,7 +41,8 @@ mod tests {
     fn what_holds_a_secret_is_none_of_the_scripts() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("moongram.toml");
-        std::fs::write(&file, "[account]\nbot_token = { file = 'token' }\napi_hash = 'x'\nsession = 'bot.db'\n").unwrap();
+        std::fs::write(&file, "[account]\nbot_token = { file = 'token' }\napi_hash = 'x'\nsession = 'bot.db'\n")
+            .unwrap();
         let places = Config::read(&file).unwrap().places();
         assert_eq!(places.data, Some(folder.path().join("data")));
         for name in
