@@ -70,6 +70,8 @@
 //! |---|---|
 //! | a saved script answers the next message, on the same connection | `tests/play.rs` |
 //! | `kill -9` loses nothing and needs no new key | `tests/kill.rs` |
+//! | what `store` returned from is on the disk, whatever is killed | `tests/store_kill.rs`, `storage/store/tests.rs` |
+//! | no path of a script leads out of its data folder | `lua/data/tests.rs` |
 //! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
 //! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |

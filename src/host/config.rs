@@ -28,6 +28,9 @@ pub struct Config {
     /// The folder that relative paths start from: where the file lies.
     #[serde(skip)]
     pub base: PathBuf,
+    /// The file itself, where there is one.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -156,6 +159,8 @@ pub struct Limits {
     pub memory: Option<usize>,
     #[serde(deserialize_with = "duration")]
     pub cpu: Option<Duration>,
+    #[serde(deserialize_with = "size")]
+    pub store: Option<usize>,
 }
 
 /// A value that must not stand in the log: given outright, or by where it lies.
@@ -196,10 +201,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ("network.dc", &["id", "address"]),
     ("network.websocket", &["id", "url"]),
     ("scripts", &["folder", "include", "exclude", "limits"]),
-    ("scripts.limits", &["memory", "cpu"]),
+    ("scripts.limits", &["memory", "cpu", "store"]),
     ("script", &["*"]),
     ("script.*", &["allow", "config", "limits"]),
-    ("script.*.limits", &["memory", "cpu"]),
+    ("script.*.limits", &["memory", "cpu", "store"]),
     ("http", &["listen", "token"]),
 ];
 
@@ -209,6 +214,7 @@ impl Config {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let mut config = Config::parse(&text, std::env::vars()).with_context(|| path.display().to_string())?;
         config.base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        config.file = Some(path.to_owned());
         Ok(config)
     }
 
@@ -271,6 +277,7 @@ impl Config {
         let mut one = self.script.get(name).cloned().unwrap_or_default();
         one.limits.memory = one.limits.memory.or(self.scripts.limits.memory);
         one.limits.cpu = one.limits.cpu.or(self.scripts.limits.cpu);
+        one.limits.store = one.limits.store.or(self.scripts.limits.store);
         one
     }
 }
@@ -375,7 +382,8 @@ fn set_from_environment(root: &mut toml::Table, path: &str, value: &str) -> Resu
     }
     // What reads as TOML is that value; a plain word or a token is a string.
     let parsed = match key.as_str() {
-        "api_hash" | "bot_token" | "phone" | "passphrase" | "session" | "proxy" | "folder" | "memory" | "cpu" => None,
+        "api_hash" | "bot_token" | "phone" | "passphrase" | "session" | "proxy" | "folder" | "memory" | "cpu"
+        | "store" => None,
         _ => toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v")),
     };
     at.insert(key, parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
@@ -458,6 +466,7 @@ mod tests {
         [scripts.limits]
         memory = "32MiB"
         cpu = "500ms"
+        store = "10MiB"
         [script.weather]
         allow = ["http:api.example.com"]
         config = { city = "Berlin" }
@@ -474,6 +483,7 @@ mod tests {
         assert_eq!((weather.limits.memory, weather.limits.cpu), (Some(32 << 20), Some(Duration::from_secs(2))));
         assert_eq!(weather.config.expect("a table")["city"].as_str(), Some("Berlin"));
         assert_eq!(config.script("other").limits.cpu, Some(Duration::from_millis(500)));
+        assert_eq!(weather.limits.store, Some(10 << 20));
     }
 
     #[test]
