@@ -76,7 +76,8 @@ impl Default for Timing {
             ack_delay: Duration::from_secs(5),
             ping_interval: Duration::from_secs(60),
             disconnect_delay: Some(Duration::from_secs(75)),
-            silence: Duration::from_secs(5),
+            // With the next: a network that went away is noticed within 15 seconds.
+            silence: Duration::from_secs(4),
             pong_timeout: Duration::from_secs(10),
         }
     }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::Clock;
 use super::dial::{Endpoint, Via};
 use super::driver::Driver;
+use super::pulse::{IsGone, is_gone};
 use super::updates::{self, Updates};
 use crate::crypto::{AuthKey, RsaPublicKey};
 use crate::mtproto::{RpcError, Transport};
@@ -105,11 +106,16 @@ pub(super) struct Call {
 impl Connection {
     /// Begins to connect, and goes on doing so for as long as a handle lives. Must be called within a tokio runtime.
     pub fn open(options: Options, clock: Clock) -> (Connection, Updates) {
+        Connection::open_knowing(options, clock, is_gone)
+    }
+
+    /// [`open`](Self::open) with another idea of which addresses this machine has lost.
+    pub(super) fn open_knowing(options: Options, clock: Clock, is_gone: IsGone) -> (Connection, Updates) {
         // Full: `call` waits for room, without holding anyone else up.
         let (calls, waiting) = mpsc::channel(MAX_WAITING_CALLS);
         let (status, watched) = watch::channel(Status::default());
         let (sender, updates) = updates::channel();
-        tokio::spawn(Driver::new(options, clock, waiting, status, sender).run());
+        tokio::spawn(Driver::new(options, clock, waiting, status, sender, is_gone).run());
         (Connection { calls, status: watched }, updates)
     }
 

@@ -15,6 +15,7 @@ use super::backoff::Backoff;
 use super::connection::{Call, CallFailure, Fatal, Key, Options, Status};
 use super::dial::{BoxedStream, Target, dial};
 use super::exchange::exchange;
+use super::pulse::{IsGone, Pulse};
 use super::updates::UpdatesSender;
 use crate::crypto::{Random, SystemRandom};
 use crate::mtproto::mtproxy::ProxyDc;
@@ -46,6 +47,7 @@ pub(super) struct Driver {
     pending: HashMap<MsgId, oneshot::Sender<Result<Bytes, CallFailure>>>,
     /// The server refused the key since it last accepted it.
     key_refused: bool,
+    is_gone: IsGone,
     /// Where the socket of now leads to.
     remote: Option<SocketAddr>,
     /// The server has said something on it that only the holder of the key could say.
@@ -82,6 +84,9 @@ pub(super) struct Socket {
     pub framing: Framing,
     pub input: BytesMut,
     pub unsent: BytesMut,
+    /// When it was made, in monotonic time.
+    made: Duration,
+    pulse: Pulse,
 }
 
 impl Driver {
@@ -91,6 +96,7 @@ impl Driver {
         calls: mpsc::Receiver<Call>,
         status: watch::Sender<Status>,
         updates: UpdatesSender,
+        is_gone: IsGone,
     ) -> Driver {
         Driver {
             options,
@@ -102,6 +108,7 @@ impl Driver {
             engine: None,
             pending: HashMap::new(),
             key_refused: false,
+            is_gone,
             remote: None,
             heard: false,
             backoff: Backoff::new(),
@@ -183,6 +190,8 @@ impl Driver {
             framing: dialed.framing,
             input: BytesMut::with_capacity(16 << 10),
             unsent: BytesMut::new(),
+            made: self.clock.now().mono,
+            pulse: Pulse::new(self.clock.now(), dialed.local, self.is_gone),
         };
         if let Some(engine) = &mut self.engine {
             engine.reconnected(self.clock.now());
@@ -234,6 +243,11 @@ impl Driver {
         let mut next_sweep = self.clock.now().mono + SWEEP;
         loop {
             let now = self.clock.now();
+            if let Err(dead) = socket.pulse.check(now) {
+                // The next connection goes another way, so nothing speaks for waiting.
+                self.backoff.reset();
+                return Err(because(dead));
+            }
             self.handle_events()?;
             let Some(engine) = &mut self.engine else { return Err(because("no session")) };
             while socket.unsent.len() < MAX_UNSENT
@@ -241,23 +255,34 @@ impl Driver {
             {
                 socket.encode(&packet);
             }
+            if !socket.unsent.is_empty() {
+                socket.pulse.has_to_write(now);
+            }
             let withheld = socket.unsent.len() >= MAX_UNSENT;
             let wake = wake(engine.poll_timeout(), !self.pending.is_empty(), withheld, next_sweep);
+            let wake = wake.min(socket.pulse.due());
             tokio::select! {
                 read = socket.reading.read_buf(&mut socket.input) => {
-                    if read? == 0 {
+                    let read = read?;
+                    if read == 0 {
                         return Err(because("closed by the server"));
+                    }
+                    if socket.pulse.read(read) {
+                        engine.bytes_came(self.clock.now());
                     }
                     self.handle_input(socket)?;
                 }
                 written = socket.writing.write_buf(&mut socket.unsent), if !socket.unsent.is_empty() => {
-                    written?;
+                    let now = self.clock.now();
+                    if socket.pulse.wrote(written?, socket.unsent.len(), now) {
+                        engine.bytes_came(now);
+                    }
                 }
                 call = self.calls.recv(), if self.pending.len() < MAX_IN_FLIGHT => match call {
                     Some(call) => self.take_calls(call),
                     None => return Err(Broken::Unwanted),
                 },
-                () = self.clock.sleep_until(wake), if wake < Duration::MAX => {
+                () = self.clock.sleep_until(wake) => {
                     let now = self.clock.now();
                     if let Some(engine) = &mut self.engine {
                         engine.handle_timeout(now);
@@ -297,7 +322,7 @@ impl Driver {
                 Ok(()) => {
                     // Only the holder of the key could have made the packet.
                     self.key_refused = false;
-                    self.backoff.reset();
+                    self.backoff.was_of_use(self.clock.now().mono.saturating_sub(socket.made));
                     if !self.heard {
                         self.heard = true;
                         if let Some(remote) = self.remote {

@@ -6,6 +6,7 @@ mod connection;
 pub mod dial;
 mod driver;
 mod exchange;
+mod pulse;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
