@@ -213,6 +213,19 @@ impl Engine {
             && self.received.check_new(id).is_ok()
     }
 
+    /// Server: takes a packet that is not [new](Self::is_new) and came by another connection than the session's, and
+    /// returns what is to be said there: what is wrong with it, or what was answered to it before. Nothing that waits for
+    /// the session's own connection goes that way, as whoever plays a recording again would divert it; and a client whose
+    /// old connection nobody told of its end hears why it is not taken.
+    pub fn handle_aside(&mut self, opened: Opened, now: Time) -> (Result<(), PacketError>, Vec<Bytes>) {
+        let (outbox, acks) = (std::mem::take(&mut self.outbox.queue), std::mem::take(&mut self.acks));
+        let result = self.handle_opened(opened, now);
+        let said = std::iter::from_fn(|| self.poll_packet(now)).collect();
+        self.outbox.queue = outbox;
+        self.acks = acks;
+        (result, said)
+    }
+
     /// The next thing that the owner has to know. Call it until it gives None.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
