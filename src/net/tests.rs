@@ -189,6 +189,8 @@ async fn an_address_that_says_it_is_another_dc_s_gives_way_to_the_next() {
     let server = Server::start(echo).await;
     let both = Options { endpoint: Endpoint::at([address, server.address]), ..server.options() };
     let (connection, _updates) = Connection::open(both, Clock::real());
+    let mut status = connection.status();
+    soon(status.wait_for(|status| status.connections == 2)).await.unwrap();
     assert_eq!(soon(connection.call(body(b"question"))).await, Ok(body(b"question")));
     let only = Options { endpoint: Endpoint::at([address]), ..server.options() };
     let (connection, _updates) = Connection::open(only, Clock::real());
