@@ -1,6 +1,7 @@
 //! The stage for tests that run the program itself: a folder of scripts, a process, and what it printed.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod hosted;
 pub mod town;
 
 use std::io::{BufRead, BufReader, Read, Write};
