@@ -25,6 +25,9 @@ pub(super) struct Pulse {
     is_gone: IsGone,
     next_look: Duration,
     moved: usize,
+    /// The socket did not take all of the last write.
+    is_full: bool,
+    /// Since when there is something to write, and nothing was written.
     stuck_since: Option<Duration>,
 }
 
@@ -41,8 +44,14 @@ pub(super) enum Dead {
 
 impl Pulse {
     /// Of a new socket, whose end on this machine is `local`.
-    pub fn new(now: Time, local: Option<SocketAddr>, is_gone: IsGone) -> Pulse {
-        Pulse { last: now, local, is_gone, next_look: now.mono + LOOK, moved: 0, stuck_since: None }
+    pub fn new(now: Time, local: Option<SocketAddr>) -> Pulse {
+        let next_look = now.mono + LOOK;
+        Pulse { last: now, local, is_gone, next_look, moved: 0, is_full: false, stuck_since: None }
+    }
+
+    /// Asks somebody else than the system about this machine's addresses.
+    pub fn ask(&mut self, is_gone: IsGone) {
+        self.is_gone = is_gone;
     }
 
     /// When [`check`](Self::check) wants to be called, at the latest; in monotonic time.
@@ -69,17 +78,18 @@ impl Pulse {
         Ok(())
     }
 
-    /// Bytes were read. True when they are a sign of life.
-    pub fn read(&mut self, bytes: usize) -> bool {
-        self.count(bytes)
+    /// Bytes were read.
+    pub fn read(&mut self, bytes: usize) {
+        self.moved += bytes;
     }
 
-    /// The socket took bytes, and so many more wait. True when that is a sign of life: what a socket takes that was full
-    /// has made room by arriving.
-    pub fn wrote(&mut self, bytes: usize, waiting: usize, now: Time) -> bool {
-        let was_full = self.stuck_since.is_some();
-        self.stuck_since = (waiting > 0).then_some(now.mono);
-        was_full && self.count(bytes)
+    /// The socket took bytes, and so many more wait. What it takes after it was full is room that was made by arriving; what
+    /// it takes before only a buffer has swallowed.
+    pub fn wrote(&mut self, bytes: usize, waiting: usize) {
+        self.stuck_since = None;
+        if std::mem::replace(&mut self.is_full, waiting > 0) {
+            self.moved += bytes;
+        }
     }
 
     /// There is something to write.
@@ -87,13 +97,13 @@ impl Pulse {
         self.stuck_since.get_or_insert(now.mono);
     }
 
-    fn count(&mut self, bytes: usize) -> bool {
-        self.moved += bytes;
-        if self.moved < LIVELY {
-            return false;
+    /// Whether so much moved since the last sign of life that it is another.
+    pub fn take_sign_of_life(&mut self) -> bool {
+        let is_one = self.moved >= LIVELY;
+        if is_one {
+            self.moved = 0;
         }
-        self.moved = 0;
-        true
+        is_one
     }
 }
 
@@ -116,7 +126,7 @@ mod tests {
     }
 
     fn pulse() -> Pulse {
-        Pulse::new(at(100, 1_000_000), Some(LOCAL.parse().unwrap()), |_| false)
+        Pulse { is_gone: |_| false, ..Pulse::new(at(100, 1_000_000), Some(LOCAL.parse().unwrap())) }
     }
 
     #[test]
@@ -147,26 +157,34 @@ mod tests {
         assert_eq!(pulse.due(), Duration::from_secs(105));
         assert_eq!(pulse.check(at(113, 1_000_013)), Ok(()));
         assert_eq!(pulse.due(), Duration::from_secs(114));
-        pulse.wrote(10, 5_000, at(113, 1_000_013));
+        pulse.wrote(10, 5_000);
+        pulse.has_to_write(at(113, 1_000_013));
         pulse.has_to_write(at(114, 1_000_014));
         assert_eq!(pulse.check(at(126, 1_000_026)), Ok(()));
         assert_eq!(pulse.check(at(127, 1_000_027)), Err(Dead::Stuck));
         let mut pulse = self::pulse();
         pulse.has_to_write(at(100, 1_000_000));
-        pulse.wrote(5_000, 0, at(101, 1_000_001));
+        pulse.wrote(5_000, 0);
         assert_eq!(pulse.check(at(200, 1_000_100)), Ok(()), "all is written");
     }
 
     #[test]
     fn a_kibibyte_is_a_sign_of_life_and_what_a_buffer_swallows_is_not() {
         let mut pulse = pulse();
-        assert!(!pulse.read(1_000));
-        assert!(pulse.read(24));
-        assert!(!pulse.read(1_000));
+        let lives = |pulse: &mut Pulse, bytes| {
+            pulse.read(bytes);
+            pulse.take_sign_of_life()
+        };
+        assert!(!lives(&mut pulse, 1_000));
+        assert!(lives(&mut pulse, 24));
+        assert!(!lives(&mut pulse, 1_000));
         let mut pulse = self::pulse();
-        assert!(!pulse.wrote(100_000, 0, at(100, 1_000_000)), "it had room");
+        pulse.has_to_write(at(100, 1_000_000));
+        pulse.wrote(100_000, 2_000);
+        assert!(!pulse.take_sign_of_life(), "it had room");
         pulse.has_to_write(at(101, 1_000_001));
-        assert!(pulse.wrote(2_000, 0, at(102, 1_000_002)), "it made room");
+        pulse.wrote(2_000, 0);
+        assert!(pulse.take_sign_of_life(), "it made room");
     }
 
     #[test]

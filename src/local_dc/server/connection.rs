@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::wire::Wire;
-use super::{Dc, Hangup, Link, unix};
+use super::{Dc, Hangup, Link};
 use crate::crypto::SystemRandom;
 use crate::local_dc::{Shared, stopped};
 use crate::mtproto::exchange::{ExchangeError, ServerExchange};
@@ -167,12 +167,7 @@ impl Connection {
         if let Some(agreed) = exchange.poll_done() {
             self.exchange = None;
             let mut dc: MutexGuard<'_, Dc> = self.shared.dc();
-            let unix = unix(now);
-            let expires = agreed.expires_in.map(|seconds| unix.saturating_add(seconds));
-            dc.telegram.keys.add(&agreed.auth_key, agreed.server_salt, expires, unix);
-            dc.key_exchanges += 1;
-            // Kept, so that the client needs no exchange when this DC is started again.
-            dc.changed.notify_one();
+            dc.agreed(&agreed, now);
         }
         Ok(())
     }
