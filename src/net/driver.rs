@@ -12,6 +12,7 @@ use super::backoff::Backoff;
 use super::calls::Call;
 use super::connection::{Fatal, Key, Options, Status};
 use super::exchange::{permanent_key, temporary_session};
+use super::pulse::IsGone;
 use super::renewal::{self, Leftover, Successor};
 use super::session::{Outlet, Session};
 use super::socket::{Broken, Socket, because};
@@ -48,6 +49,7 @@ pub(super) struct Driver {
     waiting: VecDeque<Call>,
     /// The server refused the key since it last accepted it.
     key_refused: bool,
+    is_gone: IsGone,
     /// The server has said something on this socket that only the holder of the key could say.
     heard: bool,
     backoff: Backoff,
@@ -77,6 +79,7 @@ impl Driver {
         given_up: Arc<Notify>,
         status: watch::Sender<Status>,
         updates: UpdatesSender,
+        is_gone: IsGone,
     ) -> Driver {
         let outlet = Arc::new(Outlet { status, updates, dc: options.dc });
         let renewal = Renewal {
@@ -100,6 +103,7 @@ impl Driver {
             session: None,
             waiting: VecDeque::new(),
             key_refused: false,
+            is_gone,
             heard: false,
             backoff: Backoff::new(),
             patience: Backoff::new(),
@@ -190,6 +194,7 @@ impl Driver {
             (None, None) => 0,
         };
         let mut socket = Socket::connect(&self.options, time_offset, &self.clock).await?;
+        socket.pulse.ask(self.is_gone);
         match self.prepare_session(&mut socket).await {
             Ok(()) => Ok(socket),
             Err(broken) => Err(self.choose_address(&socket, broken)),
@@ -253,6 +258,11 @@ impl Driver {
         let mut announced = false;
         loop {
             let now = self.clock.now();
+            if let Err(dead) = socket.pulse.check(now) {
+                // The next connection goes another way, so nothing speaks for waiting.
+                self.backoff.reset();
+                return Err(because(dead));
+            }
             let Some(session) = &mut self.session else { return Err(because("no session")) };
             let result = session.handle_events(&self.outlet, &mut self.patience, now);
             self.waiting.extend(session.take_returned());
@@ -276,6 +286,7 @@ impl Driver {
             let has_room = self.waiting.len() < if takes_calls { 1 } else { MAX_IN_FLIGHT };
             let has_room = has_room && session.calls() < MAX_IN_FLIGHT;
             let wake = wake.min(session.step_due().unwrap_or(Duration::MAX)).min(self.renewal_wake(now));
+            let wake = wake.min(socket.pulse.due());
             tokio::select! {
                 turned = socket.turn() => {
                     turned?;
@@ -293,7 +304,7 @@ impl Driver {
                 Some(leftover) = self.renewal.leftovers.1.recv() => self.take_leftover(leftover),
                 Some(_) = self.renewal.draining.join_next(), if !self.renewal.draining.is_empty() => {}
                 () = self.given_up.notified() => self.session.iter_mut().for_each(Session::sweep),
-                () = self.clock.sleep_until(wake), if wake < Duration::MAX => {
+                () = self.clock.sleep_until(wake) => {
                     let now = self.clock.now();
                     next_look = now.mono + LOOK;
                     if let Some(session) = &mut self.session {
@@ -320,7 +331,7 @@ impl Driver {
         let result = session.handle_input(socket, self.clock.now(), self.options.dc);
         if std::mem::take(&mut session.heard) {
             self.key_refused = false;
-            self.backoff.reset();
+            self.backoff.was_of_use(self.clock.now().mono.saturating_sub(socket.made));
             if !std::mem::replace(&mut self.heard, true)
                 && let Some(remote) = socket.remote
             {
