@@ -15,7 +15,6 @@ from pyrogram.connection.connection import Connection
 from pyrogram.crypto import rsa
 from pyrogram.handlers import CallbackQueryHandler, DeletedMessagesHandler, EditedMessageHandler, MessageHandler
 from pyrogram.raw.all import layer as LAYER
-from pyrogram.storage import UpdateState
 
 from local_dc import Checks, Inbox, LocalDc
 
@@ -71,8 +70,7 @@ async def signed_in(client, phone, name):
     else:
         me = await client.sign_up(phone, sent.phone_code_hash, name, "Gram")
         check.that(f"{name} signs up", (me.first_name, me.last_name) == (name, "Gram"), me)
-    state = await client.invoke(raw.functions.updates.GetState())
-    await client.storage.set_update_state(UpdateState(0, state.pts, state.qts, state.date, state.seq))
+    await client.invoke(raw.functions.updates.GetState())
     client.me = await client.get_me()
     check.equal(f"{name} is who signed in", client.me.id, me.id)
     await client.initialize()
@@ -132,9 +130,7 @@ async def bots_commands(client, bot):
     check.that("a bot sets its commands", await bot.set_bot_commands(commands) is True)
     told = [(command.command, command.description) for command in await bot.get_bot_commands()]
     check.equal("a bot is told its commands", told, [("echo", "Repeat"), ("menu", "Choose")])
-    peer = await client.resolve_peer(dc.bot)
-    user = raw.types.InputUser(user_id=peer.user_id, access_hash=peer.access_hash)
-    full = await client.invoke(raw.functions.users.GetFullUser(id=user))
+    full = await client.invoke(raw.functions.users.GetFullUser(id=await client.resolve_peer(dc.bot)))
     told = [command.command for command in full.full_user.bot_info.commands]
     check.equal("people are told its commands", told, ["echo", "menu"])
     check.that("they can be taken back", await bot.delete_bot_commands() is True and await bot.get_bot_commands() == [])
@@ -213,7 +209,10 @@ async def difference(other, me):
     """What came while a client was away comes to its handlers when it is back: Kurigram asks for the difference."""
     client, inbox = client_for(f"away_{LAYER}", "TCPFull", in_memory=False, skip_updates=False), Inbox()
     await signed_in(client, PHONE, "Kuri")
+    # Where it stands Kurigram remembers from the first update on.
     listen(client, inbox)
+    await other.send_message(me.id, "before")
+    await check.soon("an update comes", inbox.next("new", lambda m: m.text == "before"))
     await client.stop(clear_handlers=False)
     for number in range(3):
         await other.send_message(me.id, f"while you were away {number}")
