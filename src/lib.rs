@@ -72,7 +72,8 @@
 //! | `kill -9` loses nothing and needs no new key | `tests/kill.rs` |
 //! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
-//! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |
+//! | clients that others wrote agree with the local DC, in their own layers | `tests/interop-telethon.sh`, `-kurigram.sh`, `-mtcute.sh` |
+//! | what an older layer has otherwise is converted, field by field | `local_dc/layers/tests.rs` |
 //! | layers and clocks are kept apart | `tests/layers.rs` |
 
 pub mod cli;

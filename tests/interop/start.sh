@@ -1,11 +1,11 @@
 # Sourced by tests/interop-*.sh, which run another client against `moongram dc`. Needs bash, python3 with venv, and cargo.
 #
-# Gives them: venv, start_dc, start_host, field, suite; and $moongram, and $work, which is gone at the end with all processes.
+# Gives them: venv, npm_folder, start_dc, start_host, field, suite; and $moongram, and $work, which is gone at the end with all processes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # How many seconds one suite may take, once it is installed.
-SUITE_LIMIT=60
+SUITE_LIMIT=${SUITE_LIMIT:-60}
 
 work=$(mktemp -d)
 dc='' host=''
@@ -19,6 +19,18 @@ venv() {
     if ! "$folder/bin/python" -c "$check" 2>/dev/null; then
         python3 -m venv --clear "$folder"
         "$folder/bin/pip" install --quiet --disable-pip-version-check "$package==$version" "$@"
+    fi
+}
+
+# npm_folder FOLDER PACKAGE VERSION [MORE…]: a folder under target/ with node_modules of one package in one version. Scripts of
+# packages are not run: what they would build (SQLite) is not used.
+npm_folder() {
+    local folder=target/$1 package=$2 version=$3
+    shift 3
+    if ! grep -qs "\"version\": \"$version\"" "$folder/node_modules/$package/package.json"; then
+        rm -rf "$folder" && mkdir -p "$folder"
+        echo '{ "private": true, "type": "module" }' >"$folder/package.json"
+        npm install --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund "$package@$version" "$@"
     fi
 }
 
@@ -78,7 +90,7 @@ suite() {
         timeout "$SUITE_LIMIT" "$@" || result=$?
     if [ $result != 0 ]; then
         [ $result != 124 ] || echo "$1 took longer than $SUITE_LIMIT s" >&2
-        tail -n 40 "$work/dc.log" "$work"/run.log >&2 2>/dev/null || true
+        tail -n "${SUITE_LOG:-40}" "$work/dc.log" "$work"/run.log >&2 2>/dev/null || true
         exit $result
     fi
 }
