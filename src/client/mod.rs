@@ -12,6 +12,7 @@
 mod addresses;
 mod config;
 mod core;
+mod endings;
 mod error;
 mod ids;
 mod invoke;
@@ -31,6 +32,7 @@ use tokio::task::JoinHandle;
 
 use crate::net::Clock;
 use crate::storage::{Session, UpdateState};
+use crate::tl::functions;
 
 pub use config::{Config, Dc, Me, SessionAt, SignIn, WebSockets};
 pub use error::{CallError, RpcError};
@@ -166,9 +168,14 @@ impl Client {
         self.shared.core.status().connections
     }
 
-    /// Key exchanges made since the start; 0 with a session that had a key.
+    /// Exchanges of permanent keys made since the start; 0 with a session that had a key.
     pub fn key_exchanges(&self) -> u64 {
         self.shared.core.status().exchanges
+    }
+
+    /// Exchanges of temporary keys made since the start.
+    pub fn temporary_key_exchanges(&self) -> u64 {
+        self.shared.core.status().temporary_exchanges
     }
 
     /// True while the DC can be spoken to.
@@ -183,6 +190,33 @@ impl Client {
             Ok(reason) => reason.clone().unwrap_or_default(),
             Err(_) => String::new(),
         }
+    }
+
+    /// Signs out: auth.logOut, after which the server is asked to forget the key, and the session file is emptied but for the
+    /// addresses of DCs. The client is stopped; with an error, the session is as it was. An account that was signed out from
+    /// elsewhere is no error. Telegram's token for a later sign-in without a code is not kept.
+    ///
+    /// <https://core.telegram.org/method/auth.logOut>, <https://core.telegram.org/api/auth#logging-out>
+    pub async fn log_out(self) -> Result<(), CallError> {
+        let core = self.shared.core.clone();
+        let caller = core.caller()?;
+        let clock = core.clock.clone();
+        self.stop().await;
+        let mut body = Vec::new();
+        functions::AuthLogOut {}.write(&mut body);
+        match caller.call(body.into()).await {
+            Ok(_) => {}
+            Err(CallError::Rpc(error)) if endings::Ending::of_error(&error).is_some() => {}
+            Err(error) => return Err(error),
+        }
+        if let Err(reason) = caller.connection.destroy_key(&clock).await {
+            tracing::warn!("signed out, but the server may still know the auth key: {reason}");
+        }
+        core.session.clear();
+        if let Err(error) = core.session.flush().await {
+            tracing::error!("{error}");
+        }
+        Ok(())
     }
 
     /// Saves the state, closes every subscription, and fails every later call of every clone. The session is free again when the

@@ -1,6 +1,7 @@
 //! The handle on a connection, and what it tells.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -8,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::Clock;
 use super::dial::{Endpoint, Via};
 use super::driver::Driver;
+use super::farewell::destroy_key;
 use super::updates::{self, Updates};
 use crate::crypto::{AuthKey, RsaPublicKey};
 use crate::mtproto::{RpcError, Transport};
@@ -29,8 +31,14 @@ pub struct Options {
     pub via: Via,
     /// The server proves with one of these that it is who it says.
     pub public_keys: Vec<RsaPublicKey>,
-    /// `None` begins with a key exchange.
+    /// The permanent key; `None` begins with the exchange of one.
     pub key: Option<Key>,
+    /// How long a temporary key is asked to live; it is replaced before. With one, the permanent key encrypts nothing but the
+    /// proof that binds it: <https://core.telegram.org/api/pfs>. `None` lets the permanent key encrypt.
+    pub temporary_key_life: Option<Duration>,
+    /// The call that introduces the client: made first of all in every session, and again after every binding. Other calls
+    /// wait for its answer.
+    pub opening: Option<Bytes>,
 }
 
 /// What it takes to speak to a DC.
@@ -40,21 +48,28 @@ pub struct Key {
     pub server_salt: i64,
     /// Seconds that the server's clock is ahead of ours.
     pub time_offset: i64,
+    /// When it was agreed on, in Unix seconds of the server's clock; 0 if it is not known to be young.
+    pub created: i64,
 }
 
 /// How a connection fares. The counters only grow, so that nobody who looks rarely misses anything.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
+    /// Calls are taken.
     pub connected: bool,
     /// TCP connections made so far.
     pub connections: u64,
-    /// Key exchanges finished so far.
+    /// Exchanges of permanent keys finished so far.
     pub exchanges: u64,
+    /// Exchanges of temporary keys finished so far.
+    pub temporary_exchanges: u64,
+    /// The answer to the last opening call.
+    pub opening: Option<Bytes>,
     /// Times that the server began the session anew. After the first, updates may be missing.
     pub sessions: u64,
     /// Unasked-for messages that were let go because nobody took them in time.
     pub updates_lost: u64,
-    /// The key in use, with salt and time as last heard.
+    /// The permanent key, with salt (if it is the one in use) and time as last heard.
     pub key: Option<Arc<Key>>,
     /// Why the last attempt to connect failed, or the last connection broke.
     pub trouble: Option<String>,
@@ -65,7 +80,8 @@ pub struct Status {
 /// What no reconnection mends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fatal {
-    /// The server does not know the auth key (transport error -404). <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
+    /// The server does not know the permanent key: transport error -404 where it encrypts, otherwise a binding to it that is
+    /// refused. <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>, <https://core.telegram.org/api/pfs>
     #[error("the server does not know this session's auth key")]
     KeyUnknown,
     /// Transport error -444, at every address.
@@ -74,6 +90,9 @@ pub enum Fatal {
     /// The server cannot prove who it is by any key that it would be believed by, at every address; says by which it could.
     #[error("{0}")]
     UnknownServer(String),
+    /// The opening call's error, which the next attempt would meet as well.
+    #[error("the server does not take the session: {0}")]
+    Rejected(RpcError),
 }
 
 /// Why a call got no result.
@@ -94,6 +113,7 @@ pub enum CallFailure {
 pub struct Connection {
     calls: mpsc::Sender<Call>,
     status: watch::Receiver<Status>,
+    options: Arc<Options>,
 }
 
 /// A call on its way to the loop.
@@ -109,8 +129,9 @@ impl Connection {
         let (calls, waiting) = mpsc::channel(MAX_WAITING_CALLS);
         let (status, watched) = watch::channel(Status::default());
         let (sender, updates) = updates::channel();
+        let kept = Arc::new(options.clone());
         tokio::spawn(Driver::new(options, clock, waiting, status, sender).run());
-        (Connection { calls, status: watched }, updates)
+        (Connection { calls, status: watched, options: kept }, updates)
     }
 
     /// Sends a query; returns its answer, however many sockets that takes. Dropping the future gives up the answer.
@@ -121,6 +142,14 @@ impl Connection {
             return Err(self.closed());
         }
         answer.await.unwrap_or_else(|_| Err(self.closed()))
+    }
+
+    /// Lets the DC forget the permanent key, and with it all that is bound to it; for after auth.logOut. The error says why it
+    /// may still know it.
+    pub async fn destroy_key(&self, clock: &Clock) -> Result<(), String> {
+        let key = self.status.borrow().key.clone();
+        let key = key.ok_or("there is none")?;
+        destroy_key(key, &self.options, clock).await
     }
 
     fn closed(&self) -> CallFailure {

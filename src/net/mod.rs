@@ -6,6 +6,11 @@ mod connection;
 pub mod dial;
 mod driver;
 mod exchange;
+mod farewell;
+mod keys;
+mod renewal;
+mod session;
+mod socket;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,8 +13,14 @@ use tokio::sync::mpsc;
 
 use super::dial::{Endpoint, Via};
 use super::{Clock, Key, Options};
-use crate::crypto::{AuthKey, Random, SystemRandom};
-use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, Side, Transport, open};
+use crate::crypto::{AuthKey, Random, RsaPrivateKey, SystemRandom};
+use crate::mtproto::exchange::ServerExchange;
+use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, Side, Transport, auth_key_id, open};
+
+static RSA: LazyLock<Arc<RsaPrivateKey>> = LazyLock::new(|| {
+    let pem = include_str!("../../tests/samples/rsa_pkcs1.pem");
+    Arc::new(RsaPrivateKey::from_pem(pem).expect("the sample key is well-formed"))
+});
 
 /// What the server does about a query.
 pub(crate) enum Answer {
@@ -29,12 +35,17 @@ pub(crate) enum Answer {
     FallSilent,
     /// Says with a transport error that it does not know the key, from now on.
     DenyKey,
+    /// Forgets the key that encrypted the query, and says so with a transport error.
+    ForgetKey,
+    /// Answers, in a session that it has forgotten and made anew.
+    RenewSession(Bytes),
 }
 
 pub(crate) struct Server {
     pub address: SocketAddr,
     pub key: Key,
     pub accepted: Arc<AtomicU64>,
+    seen: Arc<Mutex<Vec<u64>>>,
     pushes: mpsc::UnboundedSender<Bytes>,
 }
 
@@ -45,11 +56,14 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut auth_key = [0; 256];
         SystemRandom::new().fill(&mut auth_key);
-        let key = Key { auth_key: AuthKey::new(auth_key), server_salt: 77, time_offset: 0 };
+        let key = Key { auth_key: AuthKey::new(auth_key), server_salt: 77, time_offset: 0, created: 0 };
         let (pushes, received) = mpsc::unbounded_channel();
         let accepted = Arc::new(AtomicU64::new(0));
+        let seen = Arc::default();
         let task = Task {
-            key: key.clone(),
+            keys: HashMap::from([(key.auth_key.id(), (key.auth_key.clone(), key.server_salt))]),
+            exchange: ServerExchange::new(RSA.clone()),
+            seen: Arc::clone(&seen),
             clock: Clock::real(),
             script: Box::new(script),
             engines: HashMap::new(),
@@ -58,7 +72,7 @@ impl Server {
             denies: false,
         };
         tokio::spawn(task.run(listener, received, accepted.clone()));
-        Server { address, key, accepted, pushes }
+        Server { address, key, accepted, seen, pushes }
     }
 
     pub fn options(&self) -> Options {
@@ -68,14 +82,27 @@ impl Server {
             transport: Transport::Intermediate,
             obfuscated: false,
             via: Via::Direct,
-            public_keys: Vec::new(),
+            public_keys: vec![RSA.public().clone()],
             key: Some(self.key.clone()),
+            temporary_key_life: None,
+            opening: None,
         }
+    }
+
+    /// The same with temporary keys, and an opening call.
+    pub fn temporary(&self) -> Options {
+        let opening = Some(Bytes::from_static(b"openings"));
+        Options { temporary_key_life: Some(Duration::from_secs(3600)), opening, ..self.options() }
     }
 
     /// Sends a message nobody asked for, to the session heard last.
     pub fn push(&self, body: Bytes) {
         let _ = self.pushes.send(body);
+    }
+
+    /// The keys of the packets that came, by id; 0 for those of an exchange. One that comes again and again stands once.
+    pub fn seen(&self) -> Vec<u64> {
+        self.seen.lock().unwrap().clone()
     }
 
     pub fn accepted(&self) -> u64 {
@@ -86,7 +113,9 @@ impl Server {
 type Script = Box<dyn FnMut(&[u8]) -> Answer + Send>;
 
 struct Task {
-    key: Key,
+    keys: HashMap<u64, (AuthKey, i64)>,
+    exchange: ServerExchange,
+    seen: Arc<Mutex<Vec<u64>>>,
     clock: Clock,
     script: Script,
     engines: HashMap<i64, Engine>,
@@ -100,6 +129,16 @@ struct Socket {
     framing: Framing,
     input: BytesMut,
     is_new: bool,
+}
+
+impl Socket {
+    /// The connection is to end.
+    async fn deny(&mut self) -> bool {
+        let mut bytes = Vec::new();
+        self.framing.encode_transport_error(-404, &mut bytes);
+        let _ = self.stream.write_all(&bytes).await;
+        false
+    }
 }
 
 impl Task {
@@ -141,17 +180,32 @@ impl Task {
         while let Some(frame) = socket.framing.decode(&mut socket.input).unwrap() {
             let Frame::Packet(packet) = frame else { continue };
             let now = self.clock.now();
-            let opened = open(&self.key.auth_key, Side::Client, packet).unwrap();
+            let key_id = auth_key_id(&packet).unwrap();
+            {
+                let mut seen = self.seen.lock().unwrap();
+                if !seen.contains(&key_id) {
+                    seen.push(key_id);
+                }
+            }
+            if key_id == 0 {
+                self.exchange(&packet, socket).await;
+                continue;
+            }
+            let Some((key, salt)) = self.keys.get(&key_id).cloned() else {
+                return socket.deny().await;
+            };
+            let opened = open(&key, Side::Client, packet).unwrap();
             let session = opened.session_id;
             self.session = Some(session);
-            let engine = self.engines.entry(session).or_insert_with(|| {
-                let config = EngineConfig::new(self.key.auth_key.clone(), session, self.key.server_salt, 0);
+            let new_engine = || {
+                let config = EngineConfig::new(key.clone(), session, salt, 0);
                 Engine::new(Side::Server, config, now, Box::new(SystemRandom::new()))
-            });
+            };
+            let engine = self.engines.entry(session).or_insert_with(new_engine);
             if std::mem::take(&mut socket.is_new) {
                 engine.reconnected(now);
             }
-            let _ = engine.handle_opened(opened, now);
+            let _ = engine.handle_opened(opened.clone(), now);
             while let Some(event) = engine.poll_event() {
                 let Event::Query { msg_id, body } = event else { continue };
                 match (self.script)(&body) {
@@ -165,16 +219,35 @@ impl Task {
                     }
                     Answer::FallSilent => self.silent = true,
                     Answer::DenyKey => self.denies = true,
+                    Answer::ForgetKey => {
+                        self.keys.remove(&key_id);
+                        return socket.deny().await;
+                    }
+                    Answer::RenewSession(result) => {
+                        *engine = new_engine();
+                        let _ = engine.handle_opened(opened.clone(), now);
+                        while engine.poll_event().is_some() {}
+                        engine.reply(msg_id, result, now);
+                    }
                 }
             }
             if self.denies {
-                let mut bytes = Vec::new();
-                socket.framing.encode_transport_error(-404, &mut bytes);
-                let _ = socket.stream.write_all(&bytes).await;
-                return false;
+                return socket.deny().await;
             }
         }
         true
+    }
+
+    async fn exchange(&mut self, packet: &[u8], socket: &mut Socket) {
+        self.exchange.handle_packet(packet, self.clock.now(), &mut SystemRandom::new()).unwrap();
+        let mut bytes = Vec::new();
+        while let Some(packet) = self.exchange.poll_packet() {
+            socket.framing.encode(&packet, &mut bytes);
+        }
+        if let Some(agreed) = self.exchange.poll_done() {
+            self.keys.insert(agreed.auth_key.id(), (agreed.auth_key, agreed.server_salt));
+        }
+        let _ = socket.stream.write_all(&bytes).await;
     }
 
     async fn send(&mut self, socket: &mut Option<Socket>) -> bool {
