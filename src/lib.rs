@@ -75,7 +75,8 @@
 //! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
 //! | no call is done twice, and each is answered, whatever the network does | `tests/faults.rs`, `tests/reconnect.rs` |
-//! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |
+//! | clients that others wrote agree with the local DC, in their own layers | `tests/interop-telethon.sh`, `-kurigram.sh`, `-mtcute.sh` |
+//! | what an older layer has otherwise is converted, field by field | `local_dc/layers/tests.rs` |
 //! | layers and clocks are kept apart | `tests/layers.rs` |
 
 pub mod cli;
