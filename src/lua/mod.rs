@@ -1,14 +1,15 @@
 //! The client as Lua: one script's state, its API, its limits.
 //!
 //! A *version* of a script ([`load`], [`Version`]) is one Lua state on a thread of its own. Updates come to it through the
-//! [`Inbox`], which belongs to the script's name and outlives versions. Inside, `runtime.rs` is the scheduler and
-//! `dispatch.rs` the way of one update; `filters/` and `events/` look at an update's bytes, `convert/` turns tables to TL
+//! [`Inbox`], which belongs to the script's name and outlives versions. Inside, `runtime.rs` is what a version holds,
+//! `scheduler.rs` how its workers come to run, and `dispatch.rs` the way of one update; `filters/` and `events/` look at an update's bytes, `convert/` turns tables to TL
 //! and back; `natives/` is what Rust gives to the modules of the prelude (`prelude/*.lua`), and those are what a script sees.
 
 pub mod bounded;
 mod budget;
 mod convert;
 mod dispatch;
+mod ending;
 mod error;
 mod events;
 mod fault;
@@ -18,17 +19,23 @@ mod handlers;
 mod inbox;
 mod json;
 mod lane;
+mod log_rate;
 pub mod names;
 mod natives;
+mod outside;
 mod pool;
 mod runtime;
 mod sandbox;
+mod scheduler;
 mod spec;
 mod state;
+mod strikes;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod version;
 mod waits;
+mod watchdog;
 
 pub use error::{LoadError, SourceLine};
 pub use files::source_hash;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use mlua::{Function, LuaString, Table, Value};
+use mlua::{Function, LuaString, Table, Thread, Value};
 
-use super::{Answer, Natives, PRELUDE_SOURCE, place};
-use crate::lua::{fault, json};
+use super::{Answer, Natives, place};
+use crate::lua::{fault, json, thread};
 use crate::tl;
 
 /// Longer texts are cut in the log.
@@ -26,17 +26,25 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     let _ = runtime.state.set(state);
 
     natives.add("next", |lua, runtime, (ok, value): (Option<bool>, Value)| runtime.next(lua, ok, value))?;
+    // Of what a script made, too, and past its `__metatable`.
+    // SAFETY: it is a function of Lua's API, called by Lua.
+    natives.value("getmetatable", unsafe { natives.lua.create_c_function(metatable_of)? })?;
+    natives.add("note_memory", |lua, runtime, coroutine: Thread| {
+        *runtime.memory_place.borrow_mut() = thread::place_of(lua, &coroutine);
+        Ok(())
+    })?;
     natives.add("where", |lua, _, ()| Ok(place(lua)))?;
     natives.add("traceback", |lua, _, (message, level): (LuaString, usize)| {
         let text = lua.traceback(Some(&message.to_string_lossy()), level)?.to_string_lossy();
-        // Neither our own functions nor the C functions that they call.
-        let of_script = |line: &&str| !line.contains(PRELUDE_SOURCE) && !line.contains("in upvalue 'native_");
-        Ok(text.lines().filter(of_script).collect::<Vec<_>>().join("\n"))
+        Ok(thread::of_script(&text))
     })?;
     natives.add("log", |_, runtime, (level, text): (LuaString, LuaString)| {
         let text = text.to_string_lossy();
         let cut = text.char_indices().nth(MAX_LOGGED).map_or(text.len(), |(at, _)| at);
         let (script, text) = (runtime.name(), printable(&text[..cut]));
+        if !runtime.may_log(text.len()) {
+            return Ok(());
+        }
         match &*level.as_bytes() {
             b"debug" => tracing::debug!(target: "script", script, "{text}"),
             b"warn" => tracing::warn!(target: "script", script, "{text}"),
@@ -95,6 +103,20 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.add("nearest", |_, _, (name, names): (String, Vec<String>)| {
         Ok(tl::nearest(&name, names.iter().map(String::as_str)).map(str::to_owned))
     })
+}
+
+/// The metatable of the argument, or nil.
+///
+/// # Safety
+/// To be called by Lua.
+unsafe extern "C-unwind" fn metatable_of(state: *mut mlua::lua_State) -> std::ffi::c_int {
+    // SAFETY: one slot is free in every function that Lua calls.
+    unsafe {
+        if mlua::ffi::lua_gettop(state) == 0 || mlua::ffi::lua_getmetatable(state, 1) == 0 {
+            mlua::ffi::lua_pushnil(state);
+        }
+    }
+    1
 }
 
 /// What a script prints may be what a stranger wrote to it: no control character of theirs reaches the operator's terminal.
