@@ -126,6 +126,7 @@ pub async fn load(
 ) -> Result<Version, LoadError> {
     let (number, name, cpu) = (inbox.next_version(), spec.name.clone(), spec.limits.cpu);
     let shared = Arc::<Shared>::default();
+    inbox.set_limit(spec.limits.updates);
     let (report, reported) = oneshot::channel();
     let (control, commands) = mpsc::unbounded_channel();
     let (alive, stopped) = watch::channel(());
