@@ -1,6 +1,6 @@
 //! The end of a version: retired for another, stopped for what it did, or done.
 
-use super::runtime::{JobKind, Phase, Runtime, Task, Wait};
+use super::runtime::{Phase, Runtime, Task, Wait};
 
 impl Runtime {
     /// Takes no more, forgets timers and tasks, and closes what waits for a person without running another line of it.
@@ -12,17 +12,18 @@ impl Runtime {
             timer.abort();
         }
         self.jobs.borrow_mut().retain(|job| {
-            let keep = job.kind != JobKind::Task;
+            let keep = !job.kind.ends_with_version();
             if !keep {
                 self.inbox.work(false);
             }
             keep
         });
         let asks = |wait: Option<u64>| wait.and_then(|id| self.waits.kind(id)) == Some(Wait::Ask);
-        let closes = |task: &Task, wait| asks(wait) || matches!(task, Task::Job(job) if job.kind == JobKind::Task);
+        let closes = |task: &Task, wait| asks(wait) || matches!(task, Task::Job(job) if job.kind.ends_with_version());
         for (index, wait) in self.pool.choose(closes) {
             self.drop_task(index, wait);
         }
+        self.console.close();
         self.wake.notify_one();
     }
 

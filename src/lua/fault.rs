@@ -143,6 +143,7 @@ fn busy_with(task: Option<&Task>) -> String {
                 JobKind::Task => "task",
                 JobKind::Unload => "handler of the event stop,",
                 JobKind::Error => "handler of the event error,",
+                JobKind::Console(_) => return " (a line of the console)".into(),
             };
             let info = job.function.info();
             let place = info.short_src.filter(|source| !source.starts_with(PRELUDE_SOURCE));

@@ -7,6 +7,7 @@
 
 pub mod bounded;
 mod budget;
+mod console;
 mod convert;
 mod dispatch;
 mod ending;
@@ -37,6 +38,7 @@ mod version;
 mod waits;
 mod watchdog;
 
+pub use console::is_unfinished;
 pub use error::{LoadError, SourceLine};
 pub use files::source_hash;
 pub use handlers::CommandInfo;

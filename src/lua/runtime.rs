@@ -14,6 +14,7 @@ use mlua::{Function, IntoLua, LightUserData, Lua, Value};
 use tokio::sync::Notify;
 
 use super::budget::Budget;
+use super::console::{self, Console};
 use super::convert::Grants;
 use super::dispatch::{Run, Waiters};
 use super::events::EventKind;
@@ -81,6 +82,7 @@ pub(super) struct Runtime {
     /// Names that were asked for, with their Bot-API ids.
     pub resolved: RefCell<HashMap<String, i64>>,
     pub timers: RefCell<HashMap<u64, tokio::task::AbortHandle>>,
+    pub(super) console: Console,
     next_timer: Cell<u64>,
     /// Its memory that Lua does not see.
     pub outside: Outside,
@@ -126,6 +128,15 @@ pub(super) enum JobKind {
     Task,
     Unload,
     Error,
+    /// A line of the console, by the number that its answer waits under.
+    Console(u64),
+}
+
+impl JobKind {
+    /// Whether it is closed, without running another line, when another version takes over.
+    pub(super) fn ends_with_version(self) -> bool {
+        matches!(self, JobKind::Task | JobKind::Console(_))
+    }
 }
 
 /// Makes the result of a wait: a value, or what to raise.
@@ -178,6 +189,7 @@ impl Runtime {
             last_peers: RefCell::default(),
             resolved: RefCell::default(),
             timers: RefCell::default(),
+            console: Console::default(),
             next_timer: Cell::new(0),
             pool: Pool::default(),
             waits: Waits::default(),
@@ -218,6 +230,15 @@ impl Runtime {
         for handler in self.handlers.of(event) {
             self.push_job(Job { kind, function: handler.function.clone(), args: (argument.clone(), Value::Nil) });
         }
+        Ok(())
+    }
+
+    /// Runs a line of the console as a handler would be run; `answer` gets what it printed and returned, or the error.
+    pub fn evaluate(&self, lua: &Lua, code: &str, answer: console::Answer) -> mlua::Result<()> {
+        let function = console::load(lua)?;
+        let code = Value::String(lua.create_string(code)?);
+        let kind = JobKind::Console(self.console.open(answer));
+        self.push_job(Job { kind, function, args: (code, Value::Nil) });
         Ok(())
     }
 

@@ -50,7 +50,7 @@ impl Runtime {
                 None => Ok(value),
             };
             match task {
-                Task::Job(job) => self.end_job(lua, &job, result.map(drop)),
+                Task::Job(job) => self.end_job(lua, &job, result),
                 Task::Update(run) => match self.go_through(lua, current, run, result) {
                     Ok(step) => return Ok(step),
                     Err(claim) => next_claim = claim,
@@ -148,12 +148,16 @@ impl Runtime {
         self.phase.get() == Phase::Active && self.pool.busy() < self.spec.limits.running + self.waits.releasing()
     }
 
-    fn end_job(&self, lua: &Lua, job: &Job, result: Result<(), Fault>) {
+    fn end_job(&self, lua: &Lua, job: &Job, result: Result<Value, Fault>) {
         if job.kind == JobKind::Main {
-            *self.main_result.borrow_mut() = Some(result);
+            *self.main_result.borrow_mut() = Some(result.map(drop));
             return;
         }
         self.inbox.work(false);
+        if let JobKind::Console(line) = job.kind {
+            // Who typed it reads the error; that it went over a limit is not the script's doing.
+            return self.console.answer(line, result);
+        }
         let Err(fault) = result else { return };
         self.log(&fault);
         if job.kind == JobKind::Error || self.is_halted() {
