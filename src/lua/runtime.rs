@@ -23,6 +23,7 @@ use super::files::Files;
 use super::handlers::Handlers;
 use super::inbox::Inbox;
 use super::log_rate::{Line, LogRate};
+use super::login_codes::LoginCodes;
 use super::outside::Outside;
 use super::pool::Pool;
 use super::spec::{Env, ScriptSpec};
@@ -65,6 +66,7 @@ pub(super) struct Runtime {
     pub shared: Arc<Shared>,
     pub files: Files,
     pub grants: Grants,
+    pub login_codes: LoginCodes,
     pub budget: Rc<Budget>,
     pub phase: Cell<Phase>,
     pub handlers: Handlers,
@@ -168,6 +170,7 @@ impl Runtime {
         Rc::new(Runtime {
             files: Files::new(&spec),
             grants: Grants::new(&spec.allow),
+            login_codes: LoginCodes::new(&spec.allow, env.client.me().is_bot),
             budget: Budget::new(spec.limits.cpu, shared.beat.clone()),
             outside: Outside::new(spec.limits.memory),
             memory_place: RefCell::default(),
