@@ -70,7 +70,8 @@
 //! |---|---|
 //! | a saved script answers the next message, on the same connection | `tests/play.rs` |
 //! | `kill -9` loses nothing and needs no new key | `tests/kill.rs` |
-//! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack |
+//! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack; `benches/neighbours.rs` |
+//! | nor its owner: login codes stay away from it | `lua/login_codes.rs`, `lua/convert/grants.rs` |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
 //! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |
 //! | layers and clocks are kept apart | `tests/layers.rs` |

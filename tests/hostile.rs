@@ -38,7 +38,9 @@ fn every_attack_is_named_and_the_neighbour_notices_nothing() {
             scope.spawn(|| {
                 let next = || left.lock().expect("no one panics with it").pop();
                 while let Some(attack) = next() {
-                    if let Err(failure) = survived(&attack) {
+                    let outcome = std::panic::catch_unwind(|| survived(&attack));
+                    let outcome = outcome.unwrap_or_else(|_| Err(format!("{}: hangs, see above", attack.display())));
+                    if let Err(failure) = outcome {
                         failures.lock().expect("no one panics with it").push(failure);
                     }
                 }

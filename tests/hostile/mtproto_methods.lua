@@ -1,4 +1,4 @@
--- expect: there is no method
+-- expect: set_client_DH_params cannot be called by scripts
 -- MTProto's own.
 tg.command("go", function(message)
   if pcall(tg.invoke, "req_pq_multi", { nonce = ("x"):rep(16) }) then message:answer("ESCAPED") end

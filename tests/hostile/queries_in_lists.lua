@@ -1,4 +1,4 @@
--- expect: expected, got auth.logOut
+-- expect: there is no constructor auth.logOut
 -- A query where an object or a list is expected.
 tg.command("go", function(message)
   if pcall(tg.invoke, "users.getUsers", { id = { { _ = "auth.logOut" } } }) then message:answer("ESCAPED") end

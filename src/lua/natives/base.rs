@@ -57,9 +57,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     })?;
     natives.add("now", |_, runtime, ()| Ok(runtime.env.clock.now().unix.as_secs()))?;
     natives.add("used_memory", |lua, _, ()| Ok(lua.used_memory()))?;
-    natives.add("json_encode", |_, _, (value, options): (Value, Option<Table>)| -> Answer<String> {
+    natives.add("json_encode", |_, runtime, (value, options): (Value, Option<Table>)| -> Answer<String> {
         let pretty = options.is_some_and(|options| matches!(options.raw_get("pretty"), Ok(true)));
-        Ok(json::encode(&value, pretty))
+        Ok(json::encode(&value, pretty, &runtime.budget.steps()))
     })?;
     natives.add("json_decode", |lua, _, text: Value| -> Answer<Value> {
         let Value::String(text) = text else {
