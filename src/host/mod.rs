@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 mod folder;
 mod handle;
+mod links;
 mod slot;
 mod supervisor;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::folder::Found;
 use super::handle::{Row, State as Condition};
+use super::links::Links;
 use crate::lua::{self, Env, Inbox, LoadError, Reason, ScriptSpec, State, Version};
 
 /// A version that has not told its state after so long is stuck: each handler ends well before.
@@ -26,6 +27,8 @@ pub(super) struct Slot {
     pub running: Option<Running>,
     /// What the last load, good or bad, read.
     pub sources: HashMap<PathBuf, Option<u64>>,
+    /// Those of them that the folder's watch does not see.
+    pub links: Links,
     pub failed: Option<String>,
     pub stopped: Option<Stopped>,
     /// Since when its file is missing, on the clock's monotonic scale.
@@ -89,6 +92,7 @@ impl Slot {
             main: found.main.clone(),
             running: None,
             sources: HashMap::new(),
+            links: Links::default(),
             failed: None,
             stopped: None,
             gone_since: None,

@@ -14,8 +14,9 @@ use tokio::sync::{broadcast, mpsc};
 use super::config::Config;
 use super::folder::{self, Found, Listing};
 use super::handle::{Event, Handle, Host, Request, Row};
+use super::links::Links;
 use super::slot::{Carry, Load, NotReplaced, Running, SAVED_TWICE, Slot, Stopped, hash_of, replace};
-use super::watch::{Change, Watch};
+use super::watch::{Change, POLL_EVERY, Watch};
 use crate::client::Client;
 use crate::lua::{self, Env, Inbox, Reason, ScriptSpec, Version};
 use crate::net::Clock;
@@ -51,6 +52,7 @@ impl Host {
             events: events.clone(),
             deaths,
             console: None,
+            next_look: Duration::ZERO,
         };
         supervisor.sync(&Touched::Everything).await;
         client.begin_updates();
@@ -77,6 +79,8 @@ struct Supervisor {
     deaths: mpsc::UnboundedSender<(String, u64)>,
     /// The state that `moongram repl` runs lines in, once one was typed.
     console: Option<Version>,
+    /// When linked files are looked at again, on the clock's monotonic scale.
+    next_look: Duration,
 }
 
 impl Supervisor {
@@ -95,6 +99,10 @@ impl Supervisor {
                     None => std::future::pending().await,
                 }
             };
+            let has_links = self.slots.values().any(|slot| !slot.links.is_empty());
+            let look = async {
+                if has_links { self.clock.sleep_until(self.next_look).await } else { std::future::pending().await }
+            };
             tokio::select! {
                 changes = watch.changes() => {
                     let touched = touched(changes);
@@ -111,6 +119,7 @@ impl Supervisor {
                         }
                     }
                 }
+                () = look => self.look_at_links().await,
                 () = removal => self.sync(&Touched::Paths(Vec::new())).await,
                 Some((script, version)) = died.recv() => self.raise(&script, version).await,
                 request = requests.recv() => match request {
@@ -145,6 +154,14 @@ impl Supervisor {
         self.remove_gone(&listing).await;
     }
 
+    async fn look_at_links(&mut self) {
+        self.next_look = self.clock.now().mono + POLL_EVERY;
+        let changed: Vec<PathBuf> = self.slots.values_mut().flat_map(|slot| slot.links.changed()).collect();
+        if !changed.is_empty() {
+            self.sync(&Touched::Paths(changed)).await;
+        }
+    }
+
     fn wants_load(&mut self, found: &Found, touched: &Touched) -> bool {
         let Some(slot) = self.slots.get_mut(&found.name) else { return true };
         slot.gone_since = None;
@@ -170,6 +187,7 @@ impl Supervisor {
         // A failed script may have missed a file that nobody required with success: any library is a reason to retry.
         let folder = &self.options.folder;
         let retry = slot.failed.is_some()
+            && slot.uncarried.is_none()
             && match touched {
                 Touched::Everything => true,
                 Touched::Paths(paths) => paths
@@ -240,6 +258,7 @@ impl Supervisor {
                 Event::Failed { script: found.name.clone(), message, still_running: slot.running.is_some() }
             }
         };
+        slot.links = Links::among(sources.keys());
         slot.sources = sources;
         self.tell(event);
     }

@@ -1,6 +1,7 @@
 //! The stage for tests that run the program itself: a folder of scripts, a process, and what it printed.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod hosted;
 pub mod town;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -88,6 +89,12 @@ impl Program {
     pub fn say(&mut self, line: &str) {
         let input = self.input.as_mut().expect("stdin is open");
         writeln!(input, "{line}").and_then(|()| input.flush()).expect("the program reads");
+    }
+
+    /// Types what may be no text.
+    pub fn say_bytes(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().expect("stdin is open");
+        input.write_all(bytes).and_then(|()| input.flush()).expect("the program reads");
     }
 
     /// The next line of stdout.
