@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::folder::Selection;
 use crate::client::WebSockets;
+use crate::lua;
 use crate::mtproto::Transport;
 use crate::net::dial::{Via, WebSocket};
 
@@ -161,6 +162,62 @@ pub struct Limits {
     pub cpu: Option<Duration>,
     #[serde(deserialize_with = "size")]
     pub store: Option<usize>,
+    /// Updates that wait.
+    pub updates: Option<usize>,
+    /// Handlers and tasks that run.
+    pub running: Option<usize>,
+    /// Handlers that wait in `ask`, `wait_for` and `sleep`.
+    pub waiting: Option<usize>,
+    pub timers: Option<usize>,
+}
+
+impl Limits {
+    /// These, and `wider` where these say nothing.
+    fn or(&self, wider: &Limits) -> Limits {
+        Limits {
+            memory: self.memory.or(wider.memory),
+            cpu: self.cpu.or(wider.cpu),
+            store: self.store.or(wider.store),
+            updates: self.updates.or(wider.updates),
+            running: self.running.or(wider.running),
+            waiting: self.waiting.or(wider.waiting),
+            timers: self.timers.or(wider.timers),
+        }
+    }
+
+    /// What a script may use, by the defaults where nothing is said.
+    pub fn resolve(&self) -> lua::Limits {
+        let usual = lua::Limits::default();
+        lua::Limits {
+            memory: self.memory.unwrap_or(usual.memory),
+            cpu: self.cpu.unwrap_or(usual.cpu),
+            store: self.store.map_or(usual.store, |store| store as u64),
+            updates: self.updates.unwrap_or(usual.updates),
+            running: self.running.unwrap_or(usual.running),
+            waiting: self.waiting.unwrap_or(usual.waiting),
+            timers: self.timers.unwrap_or(usual.timers),
+        }
+    }
+
+    /// Refuses what no script can live with; `table` is the table's name in the file.
+    fn check(&self, table: &str) -> Result<()> {
+        let least = lua::Limits::LEAST_MEMORY;
+        ensure!(
+            self.memory.is_none_or(|memory| memory >= least),
+            "`{table}.memory` is too little: a script needs {} MiB at least",
+            least >> 20
+        );
+        let least = lua::Limits::LEAST_CPU;
+        ensure!(
+            self.cpu.is_none_or(|cpu| cpu >= least),
+            "`{table}.cpu` is too little: a handler needs {} ms at least",
+            least.as_millis()
+        );
+        for (key, count) in [("updates", self.updates), ("running", self.running)] {
+            ensure!(count != Some(0), "`{table}.{key}` is 0: a script that may have none does nothing");
+        }
+        Ok(())
+    }
 }
 
 /// A value that must not stand in the log: given outright, or by where it lies.
@@ -193,6 +250,8 @@ impl Secret {
     }
 }
 
+const LIMITS: &[&str] = &["memory", "cpu", "store", "updates", "running", "waiting", "timers"];
+
 /// The keys of the file by table; `*` stands for any name, an empty list for anything at all.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["account", "accounts", "network", "scripts", "script", "http"]),
@@ -201,10 +260,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ("network.dc", &["id", "address"]),
     ("network.websocket", &["id", "url"]),
     ("scripts", &["folder", "include", "exclude", "limits"]),
-    ("scripts.limits", &["memory", "cpu", "store"]),
+    ("scripts.limits", LIMITS),
     ("script", &["*"]),
     ("script.*", &["allow", "config", "limits"]),
-    ("script.*.limits", &["memory", "cpu", "store"]),
+    ("script.*.limits", LIMITS),
     ("http", &["listen", "token"]),
 ];
 
@@ -253,6 +312,10 @@ impl Config {
         })?;
         config.network.proxy = proxy;
         config.network.check()?;
+        config.scripts.limits.check("scripts.limits")?;
+        for (name, one) in &config.script {
+            one.limits.check(&format!("script.{name}.limits"))?;
+        }
         Ok(config)
     }
 
@@ -275,9 +338,7 @@ impl Config {
 
     pub fn script(&self, name: &str) -> OneScript {
         let mut one = self.script.get(name).cloned().unwrap_or_default();
-        one.limits.memory = one.limits.memory.or(self.scripts.limits.memory);
-        one.limits.cpu = one.limits.cpu.or(self.scripts.limits.cpu);
-        one.limits.store = one.limits.store.or(self.scripts.limits.store);
+        one.limits = one.limits.or(&self.scripts.limits);
         one
     }
 }

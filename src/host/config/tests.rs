@@ -42,7 +42,10 @@ fn every_documented_key_is_read() {
     assert_eq!((weather.limits.memory, weather.limits.cpu), (Some(32 << 20), Some(Duration::from_secs(2))));
     assert_eq!(weather.limits.store, Some(10 << 20));
     assert_eq!(weather.config.expect("a table")["city"].as_str(), Some("Berlin"));
-    assert_eq!(config.script("other").limits.cpu, Some(Duration::from_millis(500)));
+    let other = config.script("other").limits.resolve();
+    assert_eq!((other.cpu, other.updates, other.running), (Duration::from_millis(500), 100, 10));
+    assert_eq!((other.waiting, other.timers), (20, 30));
+    assert_eq!(config.script("weather").limits.timers, Some(5));
 }
 
 #[test]
@@ -65,6 +68,12 @@ fn a_wrong_value_is_named() {
     for (text, expected) in [
         ("[scripts.limits]\nmemory = \"lots\"", "is not a size"),
         ("[scripts.limits]\ncpu = \"1 fortnight\"", "is not a time"),
+        ("[scripts.limits]\nmemory = \"0B\"", "`scripts.limits.memory` is too little: a script needs 1 MiB"),
+        ("[script.a.limits]\nmemory = \"100KiB\"", "`script.a.limits.memory` is too little"),
+        ("[script.a.limits]\ncpu = \"0s\"", "`script.a.limits.cpu` is too little: a handler needs 1 ms"),
+        ("[scripts.limits]\nrunning = 0", "`scripts.limits.running` is 0"),
+        ("[scripts.limits]\ntimers = -1", "`timers`: invalid value"),
+        ("[scripts.limits]\ntimer = 1", "did you mean `timers`?"),
         ("[network]\ntransport = \"pigeon\"", "pigeon"),
         ("[account]\napi_id = \"x\"", "invalid type"),
         ("[account", "line 1"),
