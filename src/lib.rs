@@ -70,6 +70,7 @@
 //! |---|---|
 //! | a saved script answers the next message, on the same connection | `tests/play.rs` |
 //! | `kill -9` loses nothing and needs no new key | `tests/kill.rs` |
+//! | the permanent key encrypts nothing; the next temporary key costs no call and no update | `tests/pfs.rs` |
 //! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
 //! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |

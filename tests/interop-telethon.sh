@@ -42,7 +42,6 @@ bot_token = "$(field bot.token)"
 [network]
 dc = [{ id = $(field dc_id), address = "$(field address)" }]
 public_keys = ["dc.pem"]
-pfs = false
 [scripts]
 folder = "$PWD/scripts"
 TOML

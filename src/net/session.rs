@@ -357,3 +357,6 @@ impl Call {
 fn session_id() -> i64 {
     SystemRandom::new().i64()
 }
+
+#[cfg(test)]
+mod tests;
