@@ -74,6 +74,7 @@
 //! | no path of a script leads out of its data folder | `lua/data/tests.rs` |
 //! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack; `benches/neighbours.rs` |
 //! | nor its owner: login codes stay away from it | `lua/login_codes.rs`, `lua/convert/grants.rs` |
+//! | the permanent key encrypts nothing; the next temporary key costs no call and no update | `tests/pfs.rs` |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
 //! | no call is done twice, and each is answered, whatever the network does | `tests/faults.rs`, `tests/reconnect.rs` |
 //! | clients that others wrote agree with the local DC, in their own layers | `tests/interop-telethon.sh`, `-kurigram.sh`, `-mtcute.sh` |

@@ -49,10 +49,10 @@ pub(super) struct Running {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
     /// It stays so until it is started, though it is saved.
-    ByOperator,
-    ByDeaths,
+    Operator,
+    Deaths,
     /// It went over its limits too often.
-    ByLimits,
+    Limits,
 }
 
 impl Stopped {
@@ -60,11 +60,11 @@ impl Stopped {
     pub fn reason(self, script: &str) -> String {
         let start = format!("moongram scripts start {script}");
         match self {
-            Stopped::ByOperator => format!("by an operator; `{start}` starts it"),
-            Stopped::ByDeaths => {
+            Stopped::Operator => format!("by an operator; `{start}` starts it"),
+            Stopped::Deaths => {
                 format!("its thread died {DEATHS} times in a minute; saving it, or `{start}`, starts it")
             }
-            Stopped::ByLimits => {
+            Stopped::Limits => {
                 let (most, within) = lua::STRIKES;
                 let seconds = within.as_secs();
                 format!(

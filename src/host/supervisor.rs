@@ -181,7 +181,7 @@ impl Supervisor {
     fn wants_load(&mut self, found: &Found, touched: &Touched) -> bool {
         let Some(slot) = self.slots.get_mut(&found.name) else { return true };
         slot.gone_since = None;
-        if slot.stopped == Some(Stopped::ByOperator) {
+        if slot.stopped == Some(Stopped::Operator) {
             return false;
         }
         if slot.main != found.main {
@@ -288,14 +288,14 @@ impl Supervisor {
         }
         let found = slot.found(script);
         if slot.running.as_ref().is_some_and(|running| running.version.is_halted()) {
-            return self.stop_script(script, Stopped::ByLimits);
+            return self.stop_script(script, Stopped::Limits);
         }
         let again = slot.may_rise(now);
         self.tell(Event::Died { script: script.to_owned(), version });
         if again {
             self.load(&found, Load::AfterDeath).await;
         } else {
-            self.stop_script(script, Stopped::ByDeaths);
+            self.stop_script(script, Stopped::Deaths);
         }
     }
 
@@ -311,7 +311,7 @@ impl Supervisor {
             Request::Start(script, answer) => drop(answer.send(self.start_again(&script).await)),
             Request::StopOne(script, answer) => {
                 let result = self.known(&script).and_then(|found| {
-                    self.stop_script(&found.name, Stopped::ByOperator);
+                    self.stop_script(&found.name, Stopped::Operator);
                     self.row(&found.name)
                 });
                 drop(answer.send(result));

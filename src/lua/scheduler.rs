@@ -19,6 +19,7 @@ use super::thread::{self, Resumed};
 const TURN: u32 = 256;
 
 /// What a worker is resumed with.
+#[allow(clippy::large_enum_variant)] // One lives at a time, on the stack.
 enum Entry {
     /// It is new or idle, and asks what there is.
     Begin,

@@ -57,7 +57,7 @@ pub struct Key {
 /// How a connection fares. The counters only grow, so that nobody who looks rarely misses anything.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
-    /// Calls are taken.
+    /// Calls are taken; some may wait a moment while a key is changed or bound again.
     pub connected: bool,
     /// TCP connections made so far.
     pub connections: u64,

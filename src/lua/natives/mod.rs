@@ -33,7 +33,7 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// The prelude's sources, by name.
-pub(super) const PRELUDE: &[(&str, &str)] = &MODULES;
+pub(super) const PRELUDE: &[(&str, &str)] = MODULES;
 
 /// What the prelude's own functions are called in tracebacks; lines with it are not shown to authors.
 pub(super) const PRELUDE_SOURCE: &str = "[moongram]";
