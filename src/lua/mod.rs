@@ -11,6 +11,7 @@ mod convert;
 mod dispatch;
 mod error;
 mod events;
+mod expressions;
 mod fault;
 mod files;
 mod filters;
@@ -23,6 +24,7 @@ mod natives;
 mod pool;
 mod runtime;
 mod sandbox;
+mod schedule;
 mod spec;
 mod state;
 #[cfg(test)]

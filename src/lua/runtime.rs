@@ -101,6 +101,8 @@ pub(super) struct Job {
     pub kind: JobKind,
     pub function: Function,
     pub args: (Value, Value),
+    /// Of a timer, which holds the other end: a timer has one turn at a time.
+    pub _turn: Option<Rc<()>>,
 }
 
 impl Job {
@@ -209,7 +211,12 @@ impl Runtime {
     ) -> mlua::Result<()> {
         let argument = argument.into_lua(lua)?;
         for handler in self.handlers.of(event) {
-            self.push_job(Job { kind, function: handler.function.clone(), args: (argument.clone(), Value::Nil) });
+            self.push_job(Job {
+                kind,
+                function: handler.function.clone(),
+                args: (argument.clone(), Value::Nil),
+                _turn: None,
+            });
         }
         Ok(())
     }
