@@ -14,7 +14,7 @@ use super::log;
 use crate::client::{self, Client, SessionAt, SignIn};
 use crate::crypto::RsaPublicKey;
 use crate::host::config::Config;
-use crate::host::{self, Host, Selection};
+use crate::host::{self, Host};
 use crate::local_dc::{self, LocalDc, Peer, WorldEvent, Written};
 use crate::net::Clock;
 
@@ -49,8 +49,7 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let world = dc.events();
     let clock = Clock::real();
     let client = Client::start(client_config(&dc, &bot.token)?, clock.clone()).await.context("signing the bot in")?;
-    let selection = Selection { include: config.scripts.include.clone(), exclude: config.scripts.exclude.clone() };
-    let host_options = host::Options { folder: folder.clone(), selection, config: Arc::new(config) };
+    let host_options = host::Options { folder: folder.clone(), config: Arc::new(config) };
     let host = Host::start(host_options, client.clone(), clock.clone(), broadcast::channel(64).0).await;
     let has_scripts = host.list().await.iter().any(|row| row.version > 0);
     let chat = Peer::User(bot.id);

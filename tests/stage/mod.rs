@@ -1,6 +1,9 @@
 //! The stage for tests that run the program itself: a folder of scripts, a process, and what it printed.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod hosted;
+pub mod town;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -139,7 +142,16 @@ impl Program {
 
     /// Asks it to end, as `kill` does.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        self.signal("-TERM");
+    }
+
+    /// Asks it to read its configuration again.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().expect("kill runs");
         assert!(sent.success());
     }
 
