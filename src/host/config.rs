@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::folder::Selection;
+use crate::lua;
 use crate::mtproto::Transport;
 use crate::net::dial::Via;
 
@@ -118,6 +119,60 @@ pub struct Limits {
     pub memory: Option<usize>,
     #[serde(deserialize_with = "duration")]
     pub cpu: Option<Duration>,
+    /// Updates that wait.
+    pub updates: Option<usize>,
+    /// Handlers and tasks that run.
+    pub running: Option<usize>,
+    /// Handlers that wait in `ask`, `wait_for` and `sleep`.
+    pub waiting: Option<usize>,
+    pub timers: Option<usize>,
+}
+
+impl Limits {
+    /// These, and `wider` where these say nothing.
+    fn or(&self, wider: &Limits) -> Limits {
+        Limits {
+            memory: self.memory.or(wider.memory),
+            cpu: self.cpu.or(wider.cpu),
+            updates: self.updates.or(wider.updates),
+            running: self.running.or(wider.running),
+            waiting: self.waiting.or(wider.waiting),
+            timers: self.timers.or(wider.timers),
+        }
+    }
+
+    /// What a script may use, by the defaults where nothing is said.
+    pub fn resolve(&self) -> lua::Limits {
+        let usual = lua::Limits::default();
+        lua::Limits {
+            memory: self.memory.unwrap_or(usual.memory),
+            cpu: self.cpu.unwrap_or(usual.cpu),
+            updates: self.updates.unwrap_or(usual.updates),
+            running: self.running.unwrap_or(usual.running),
+            waiting: self.waiting.unwrap_or(usual.waiting),
+            timers: self.timers.unwrap_or(usual.timers),
+        }
+    }
+
+    /// Refuses what no script can live with; `table` is the table's name in the file.
+    fn check(&self, table: &str) -> Result<()> {
+        let least = lua::Limits::LEAST_MEMORY;
+        ensure!(
+            self.memory.is_none_or(|memory| memory >= least),
+            "`{table}.memory` is too little: a script needs {} MiB at least",
+            least >> 20
+        );
+        let least = lua::Limits::LEAST_CPU;
+        ensure!(
+            self.cpu.is_none_or(|cpu| cpu >= least),
+            "`{table}.cpu` is too little: a handler needs {} ms at least",
+            least.as_millis()
+        );
+        for (key, count) in [("updates", self.updates), ("running", self.running)] {
+            ensure!(count != Some(0), "`{table}.{key}` is 0: a script that may have none does nothing");
+        }
+        Ok(())
+    }
 }
 
 /// A value that must not stand in the log: given outright, or by where it lies.
@@ -150,6 +205,8 @@ impl Secret {
     }
 }
 
+const LIMITS: &[&str] = &["memory", "cpu", "updates", "running", "waiting", "timers"];
+
 /// The keys of the file by table; `*` stands for any name, an empty list for anything at all.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["account", "accounts", "network", "scripts", "script", "http"]),
@@ -157,10 +214,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ("network", &["transport", "obfuscated", "proxy", "ipv6", "pfs", "dc", "public_keys", "test_dc"]),
     ("network.dc", &["id", "address"]),
     ("scripts", &["folder", "include", "exclude", "limits"]),
-    ("scripts.limits", &["memory", "cpu"]),
+    ("scripts.limits", LIMITS),
     ("script", &["*"]),
     ("script.*", &["allow", "config", "limits"]),
-    ("script.*.limits", &["memory", "cpu"]),
+    ("script.*.limits", LIMITS),
     ("http", &["listen", "token"]),
 ];
 
@@ -208,6 +265,10 @@ impl Config {
         })?;
         config.network.proxy = proxy;
         config.network.check()?;
+        config.scripts.limits.check("scripts.limits")?;
+        for (name, one) in &config.script {
+            one.limits.check(&format!("script.{name}.limits"))?;
+        }
         Ok(config)
     }
 
@@ -230,8 +291,7 @@ impl Config {
 
     pub fn script(&self, name: &str) -> OneScript {
         let mut one = self.script.get(name).cloned().unwrap_or_default();
-        one.limits.memory = one.limits.memory.or(self.scripts.limits.memory);
-        one.limits.cpu = one.limits.cpu.or(self.scripts.limits.cpu);
+        one.limits = one.limits.or(&self.scripts.limits);
         one
     }
 }
@@ -414,10 +474,14 @@ mod tests {
         [scripts.limits]
         memory = "32MiB"
         cpu = "500ms"
+        updates = 100
+        running = 10
+        waiting = 20
+        timers = 30
         [script.weather]
         allow = ["http:api.example.com"]
         config = { city = "Berlin" }
-        limits = { cpu = "2s" }
+        limits = { cpu = "2s", timers = 5 }
     "#;
 
     #[test]
@@ -429,7 +493,10 @@ mod tests {
         let weather = config.script("weather");
         assert_eq!((weather.limits.memory, weather.limits.cpu), (Some(32 << 20), Some(Duration::from_secs(2))));
         assert_eq!(weather.config.expect("a table")["city"].as_str(), Some("Berlin"));
-        assert_eq!(config.script("other").limits.cpu, Some(Duration::from_millis(500)));
+        let other = config.script("other").limits.resolve();
+        assert_eq!((other.cpu, other.updates, other.running), (Duration::from_millis(500), 100, 10));
+        assert_eq!((other.waiting, other.timers), (20, 30));
+        assert_eq!(config.script("weather").limits.timers, Some(5));
     }
 
     #[test]
@@ -452,6 +519,12 @@ mod tests {
         for (text, expected) in [
             ("[scripts.limits]\nmemory = \"lots\"", "is not a size"),
             ("[scripts.limits]\ncpu = \"1 fortnight\"", "is not a time"),
+            ("[scripts.limits]\nmemory = \"0B\"", "`scripts.limits.memory` is too little: a script needs 1 MiB"),
+            ("[script.a.limits]\nmemory = \"100KiB\"", "`script.a.limits.memory` is too little"),
+            ("[script.a.limits]\ncpu = \"0s\"", "`script.a.limits.cpu` is too little: a handler needs 1 ms"),
+            ("[scripts.limits]\nrunning = 0", "`scripts.limits.running` is 0"),
+            ("[scripts.limits]\ntimers = -1", "`timers`: invalid value"),
+            ("[scripts.limits]\ntimer = 1", "did you mean `timers`?"),
             ("[network]\ntransport = \"pigeon\"", "pigeon"),
             ("[account]\napi_id = \"x\"", "invalid type"),
             ("[account", "line 1"),

@@ -465,12 +465,7 @@ pub fn spec(config: &Config, folder: &Path, found: &Found) -> ScriptSpec {
     if let Some(config) = one.config {
         spec.config = serde_json::to_value(config).expect("TOML tables are JSON objects");
     }
-    if let Some(memory) = one.limits.memory {
-        spec.limits.memory = memory;
-    }
-    if let Some(cpu) = one.limits.cpu {
-        spec.limits.cpu = cpu;
-    }
+    spec.limits = one.limits.resolve();
     spec
 }
 

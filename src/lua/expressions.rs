@@ -9,12 +9,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use mlua::Lua;
 use regex_automata::meta::{self, Regex};
 use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::bounded::{Budget, CPU_LIMIT};
 use super::budget::cpu_time;
+use super::outside::{Held, Outside};
 
 /// Letters that change how an expression is read, as `filters.regex` has them; `u` is how it is read anyway.
 const FLAGS: &str = "imsxu";
@@ -24,9 +26,9 @@ const MAX_PATTERN: usize = 16 << 10;
 /// Bytes of one compiled expression, and of the tables that a search of it makes as it goes.
 const MAX_SIZE: usize = 1 << 20;
 const MAX_TABLES: usize = 256 << 10;
-/// Expressions that are kept compiled, and bytes of them; more are compiled again when they are used.
+/// Expressions that are kept compiled, and bytes of them with their tables; more are compiled again when they are used.
 const MAX_KEPT: usize = 64;
-const MAX_KEPT_SIZE: usize = 8 << 20;
+const MAX_KEPT_SIZE: usize = 16 << 20;
 /// Nanoseconds that a byte takes for each place that a search is at: at most, on expressions and texts made for it, with a
 /// reserve (`what_a_search_costs_at_most`).
 const STATE: u64 = 6;
@@ -40,6 +42,7 @@ pub(super) struct Expression {
     pub regex: Regex,
     /// Nanoseconds that a search may take for each byte of the text.
     weight: u64,
+    /// Bytes, with what searches come to hold.
     size: usize,
 }
 
@@ -90,7 +93,10 @@ impl Expression {
             .map_err(|_| "the regular expression becomes too large; repeat less in it".to_owned())?;
         let groups = regex.captures_len() as u64;
         let weight = positions(&parsed).saturating_mul(STATE).saturating_mul(8 + groups) / 8;
-        Ok(Expression { weight, size: regex.memory_usage(), regex })
+        let size = regex.memory_usage();
+        // There and back.
+        let tables = 2 * (8 * size).min(MAX_TABLES);
+        Ok(Expression { weight, size: size + tables, regex })
     }
 
     /// Searches `length` bytes, if that cannot take too long.
@@ -151,6 +157,13 @@ fn charge(budget: &Budget, steps: u64) -> Result<(), String> {
     budget.charge(steps).map_err(|_| CPU_LIMIT.to_owned())
 }
 
+/// What compiling may spend.
+pub(super) struct Means<'m> {
+    pub budget: &'m Budget,
+    pub outside: &'m Outside,
+    pub lua: &'m Lua,
+}
+
 /// The expressions that one script has compiled.
 #[derive(Default)]
 pub(super) struct Expressions(RefCell<Kept>);
@@ -166,11 +179,12 @@ struct Kept {
 struct Entry {
     expression: Rc<Expression>,
     last_use: u64,
+    _held: Held,
 }
 
 impl Expressions {
     /// The expression, compiled now if it is not kept. An error shows where in the pattern it is.
-    pub fn get(&self, pattern: &[u8], flags: Flags, budget: &Budget) -> Result<Rc<Expression>, String> {
+    pub fn get(&self, pattern: &[u8], flags: Flags, means: &Means) -> Result<Rc<Expression>, String> {
         let kept = &mut *self.0.borrow_mut();
         kept.uses += 1;
         if let Some(entry) = kept.by_flags.get_mut(&flags).and_then(|kept| kept.get_mut(pattern)) {
@@ -179,14 +193,20 @@ impl Expressions {
         }
         let since = cpu_time();
         let expression = Expression::new(pattern, flags);
-        charge(budget, cpu_time().saturating_sub(since).as_nanos() as u64)?;
+        charge(means.budget, cpu_time().saturating_sub(since).as_nanos() as u64)?;
         let expression = Rc::new(expression?);
         while kept.count >= MAX_KEPT || (kept.count > 0 && kept.size + expression.size > MAX_KEPT_SIZE) {
             kept.forget_one();
         }
+        let mut held = means.outside.hold(means.lua, expression.size);
+        while held.is_err() && kept.count > 0 {
+            kept.forget_one();
+            held = means.outside.hold(means.lua, expression.size);
+        }
+        let held = held?;
         kept.count += 1;
         kept.size += expression.size;
-        let entry = Entry { expression: expression.clone(), last_use: kept.uses };
+        let entry = Entry { expression: expression.clone(), last_use: kept.uses, _held: held };
         kept.by_flags.entry(flags).or_default().insert(pattern.into(), entry);
         Ok(expression)
     }
@@ -230,19 +250,21 @@ mod tests {
     #[test]
     fn a_search_that_could_take_too_long_is_refused() {
         let expressions = Expressions::default();
-        let budget = Budget::new(1 << 40);
-        let heavy = expressions.get(b"(?:[a-z]{1,30} ?){1,10}$", Flags::default(), &budget).unwrap();
+        let (lua, outside, budget) = (Lua::new(), Outside::new(1 << 30), Budget::new(1 << 40));
+        let means = Means { budget: &budget, outside: &outside, lua: &lua };
+        let heavy = expressions.get(b"(?:[a-z]{1,30} ?){1,10}$", Flags::default(), &means).unwrap();
         let problem = heavy.search(64 << 20, (&budget, LIMIT), |_| ()).unwrap_err();
         assert!(problem.contains("67108864 bytes is too long"), "{problem}");
-        let light = expressions.get(b"abc", Flags::default(), &budget).unwrap();
+        let light = expressions.get(b"abc", Flags::default(), &means).unwrap();
         assert_eq!(light.search(8 << 20, (&budget, LIMIT), |_| 7), Ok(7));
     }
 
     #[test]
     fn searches_and_compilations_are_charged() {
         let expressions = Expressions::default();
-        let budget = Budget::new(1 << 40);
-        let expression = expressions.get(br"\w+@\w+", Flags::default(), &budget).unwrap();
+        let (lua, outside, budget) = (Lua::new(), Outside::new(1 << 30), Budget::new(1 << 40));
+        let means = Means { budget: &budget, outside: &outside, lua: &lua };
+        let expression = expressions.get(br"\w+@\w+", Flags::default(), &means).unwrap();
         assert!(budget.spent() > 10_000, "{}", budget.spent());
         let before = budget.spent();
         let text = "x".repeat(1 << 20);
@@ -253,19 +275,21 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded_and_the_last_used_stay() {
         let expressions = Expressions::default();
-        let budget = Budget::new(1 << 50);
-        let first = expressions.get(b"first", Flags::default(), &budget).unwrap();
+        let (lua, outside, budget) = (Lua::new(), Outside::new(1 << 30), Budget::new(1 << 50));
+        let means = Means { budget: &budget, outside: &outside, lua: &lua };
+        let first = expressions.get(b"first", Flags::default(), &means).unwrap();
         for n in 0..500 {
-            expressions.get(format!("number {n}").as_bytes(), Flags::default(), &budget).unwrap();
-            assert!(Rc::ptr_eq(&first, &expressions.get(b"first", Flags::default(), &budget).unwrap()));
+            expressions.get(format!("number {n}").as_bytes(), Flags::default(), &means).unwrap();
+            assert!(Rc::ptr_eq(&first, &expressions.get(b"first", Flags::default(), &means).unwrap()));
         }
         assert_eq!(expressions.0.borrow().count, MAX_KEPT);
         for n in 0..40 {
-            expressions.get(format!("[a-z]{{{}}}", 9000 + n).as_bytes(), Flags::default(), &budget).unwrap();
+            expressions.get(format!("[a-z]{{{}}}", 9000 + n).as_bytes(), Flags::default(), &means).unwrap();
         }
         let kept = expressions.0.borrow();
         assert!(kept.size <= MAX_KEPT_SIZE && kept.count < MAX_KEPT, "{} in {} bytes", kept.count, kept.size);
         assert_eq!(kept.by_flags.values().map(HashMap::len).sum::<usize>(), kept.count);
+        assert_eq!(outside.held(), kept.size);
     }
 
     /// What `STATE` is from: expressions that keep many states alive at once, on texts that fit them.

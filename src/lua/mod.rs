@@ -1,8 +1,8 @@
 //! The client as Lua: one script's state, its API, its limits.
 //!
 //! A *version* of a script ([`load`], [`Version`]) is one Lua state on a thread of its own. Updates come to it through the
-//! [`Inbox`], which belongs to the script's name and outlives versions. Inside, `runtime.rs` is the scheduler and
-//! `dispatch.rs` the way of one update; `filters/` and `events/` look at an update's bytes, `convert/` turns tables to TL
+//! [`Inbox`], which belongs to the script's name and outlives versions. Inside, `runtime.rs` is what a version holds,
+//! `scheduler.rs` how its workers come to run, and `dispatch.rs` the way of one update; `filters/` and `events/` look at an update's bytes, `convert/` turns tables to TL
 //! and back; `natives/` is what Rust gives to the modules of the prelude (`prelude/*.lua`), and those are what a script sees.
 
 pub mod bounded;
@@ -10,6 +10,7 @@ mod budget;
 mod console;
 mod convert;
 mod dispatch;
+mod ending;
 mod error;
 mod events;
 mod expressions;
@@ -20,18 +21,24 @@ mod handlers;
 mod inbox;
 mod json;
 mod lane;
+mod log_rate;
 pub mod names;
 mod natives;
+mod outside;
 mod pool;
 mod runtime;
 mod sandbox;
 mod schedule;
+mod scheduler;
 mod spec;
 mod state;
+mod strikes;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod version;
 mod waits;
+mod watchdog;
 
 pub use console::is_unfinished;
 pub use error::{LoadError, SourceLine};

@@ -52,16 +52,32 @@ pub struct Limits {
     pub memory: usize,
     /// CPU time without a wait, after which the running handler is ended.
     pub cpu: Duration,
-    /// Handlers that run at once, waiting for an answer of Telegram included.
+    /// Updates that wait to be handled; with more, they are left to Telegram and fetched once there is room.
+    pub updates: usize,
+    /// Handlers and tasks that run at once, those that wait for an answer of Telegram among them.
     pub running: usize,
     /// Handlers that wait in `ask`, `wait_for` and `sleep`.
     pub waiting: usize,
     pub timers: usize,
 }
 
+impl Limits {
+    /// Less than this and not even an empty script is loaded.
+    pub const LEAST_MEMORY: usize = 1 << 20;
+    /// Less than this and not even an empty handler is sure to end.
+    pub const LEAST_CPU: Duration = Duration::from_millis(1);
+}
+
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { memory: 64 << 20, cpu: Duration::from_secs(1), running: 1_000, waiting: 20_000, timers: 1_000 }
+        Limits {
+            memory: 64 << 20,
+            cpu: Duration::from_secs(1),
+            updates: 10_000,
+            running: 1_000,
+            waiting: 20_000,
+            timers: 1_000,
+        }
     }
 }
 

@@ -3,15 +3,15 @@
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt;
 use mlua::Lua;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
-use super::budget::Budget;
+use super::budget::{Beat, Budget};
 use super::console;
 use super::error::LoadError;
 use super::events::EventKind;
@@ -22,6 +22,7 @@ use super::runtime::{Job, JobKind, Phase, Runtime};
 use super::sandbox;
 use super::spec::{Env, ScriptSpec};
 use super::state::State;
+use super::watchdog;
 use crate::client::Client;
 use crate::net::Clock;
 
@@ -66,6 +67,9 @@ pub(super) struct Shared {
     running: AtomicUsize,
     memory: AtomicUsize,
     handlers: AtomicUsize,
+    pub beat: Arc<Beat>,
+    /// Why the version was stopped, where it was for what it did.
+    halted: OnceLock<String>,
 }
 
 impl Shared {
@@ -76,6 +80,11 @@ impl Shared {
 
     pub fn count_error(&self) {
         self.errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The first reason counts.
+    pub fn set_halted(&self, reason: String) {
+        let _ = self.halted.set(reason);
     }
 
     fn note(&self, lua: &Lua, runtime: &Runtime) {
@@ -122,8 +131,9 @@ pub async fn load(
     inbox: Arc<Inbox>,
     carried: Option<State>,
 ) -> Result<Version, LoadError> {
-    let number = inbox.next_version();
+    let (number, name, cpu) = (inbox.next_version(), spec.name.clone(), spec.limits.cpu);
     let shared = Arc::<Shared>::default();
+    inbox.set_limit(spec.limits.updates);
     let (report, reported) = oneshot::channel();
     let (control, commands) = mpsc::unbounded_channel();
     let (alive, stopped) = watch::channel(());
@@ -146,6 +156,7 @@ pub async fn load(
         .stack_size(STACK)
         .spawn(run)
         .map_err(|error| failed(format!("no thread for the script: {error}")))?;
+    watchdog::watch(&name, number, cpu, &shared.beat);
     let loaded = reported.await.map_err(|_| failed("the script's thread ended while it was loading".into()))??;
     Ok(Version { number, required: loaded.required, commands: loaded.commands, shared, inbox, control, stopped })
 }
@@ -218,6 +229,11 @@ impl Version {
     /// Whether its thread has ended.
     pub fn is_gone(&self) -> bool {
         self.control.is_closed()
+    }
+
+    /// Why it was stopped, where it was for going over its limits too often.
+    pub fn halted(&self) -> Option<&str> {
+        self.shared.halted.get().map(String::as_str)
     }
 
     pub fn stats(&self) -> Stats {
@@ -309,6 +325,7 @@ fn start(runtime: &Rc<Runtime>, carried: Option<&State>) -> Result<Lua, LoadErro
         _turn: None,
     });
     runtime.work(&lua).map_err(internal)?;
+    runtime.shared.beat.rest();
     let result = runtime.main_result.borrow_mut().take();
     match result {
         Some(Ok(())) => Ok(lua),
@@ -324,7 +341,11 @@ async fn drive(runtime: &Rc<Runtime>, lua: &Lua, mut control: mpsc::UnboundedRec
             obey(runtime, lua, message)?;
         }
         let again = runtime.work(lua)?;
+        runtime.shared.beat.rest();
         runtime.shared.note(lua, runtime);
+        if runtime.is_halted() {
+            return Ok(());
+        }
         if runtime.phase.get() == Phase::Retiring && runtime.is_finished() {
             if unloading {
                 return Ok(());

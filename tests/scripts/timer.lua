@@ -50,7 +50,7 @@ tg.on_message(function()
 end)
 
 --! private 7 Alice: hello
---! expect many: "the script has 1000 timers already"
+--! expect many: "the script has 1000 timers already (limits.timers)"
 --! expect done: 1
 --! expect fired: true
 --! expect second: true

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use mlua::{Function, LuaString, Table, Value};
+use mlua::{Function, LuaString, Table, Thread, Value};
 
-use super::{Answer, Natives, PRELUDE_SOURCE, place};
-use crate::lua::{fault, json};
+use super::{Answer, Natives, place};
+use crate::lua::{fault, json, thread};
 use crate::tl;
 
 /// Longer texts are cut in the log.
@@ -26,17 +26,25 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     let _ = runtime.state.set(state);
 
     natives.add("next", |lua, runtime, (ok, value): (Option<bool>, Value)| runtime.next(lua, ok, value))?;
+    // Of what a script made, too, and past its `__metatable`.
+    // SAFETY: it is a function of Lua's API, called by Lua.
+    natives.value("getmetatable", unsafe { natives.lua.create_c_function(metatable_of)? })?;
+    natives.add("note_memory", |lua, runtime, coroutine: Thread| {
+        *runtime.memory_place.borrow_mut() = thread::place_of(lua, &coroutine);
+        Ok(())
+    })?;
     natives.add("where", |lua, _, ()| Ok(place(lua)))?;
     natives.add("traceback", |lua, _, (message, level): (LuaString, usize)| {
         let text = lua.traceback(Some(&message.to_string_lossy()), level)?.to_string_lossy();
-        // Neither our own functions nor the C functions that they call.
-        let of_script = |line: &&str| !line.contains(PRELUDE_SOURCE) && !line.contains("in upvalue 'native_");
-        Ok(text.lines().filter(of_script).collect::<Vec<_>>().join("\n"))
+        Ok(thread::of_script(&text))
     })?;
     natives.add("log", |_, runtime, (level, text, fields): (LuaString, LuaString, Option<LuaString>)| {
         let (text, fields) = (text.to_string_lossy(), fields.map(|fields| fields.to_string_lossy()));
         let (script, text) = (runtime.name(), printable(cut(&text)));
         let fields = fields.as_deref().map(|fields| printable(cut(fields)));
+        if !runtime.may_log(text.len() + fields.as_deref().map_or(0, str::len)) {
+            return Ok(());
+        }
         let fields = fields.as_deref().map(tracing::field::display);
         match &*level.as_bytes() {
             b"debug" => tracing::debug!(target: "script", script, fields, "{text}"),
@@ -95,6 +103,20 @@ fn cut(text: &str) -> &str {
         Some((at, _)) => &text[..at],
         None => text,
     }
+}
+
+/// The metatable of the argument, or nil.
+///
+/// # Safety
+/// To be called by Lua.
+unsafe extern "C-unwind" fn metatable_of(state: *mut mlua::lua_State) -> std::ffi::c_int {
+    // SAFETY: one slot is free in every function that Lua calls.
+    unsafe {
+        if mlua::ffi::lua_gettop(state) == 0 || mlua::ffi::lua_getmetatable(state, 1) == 0 {
+            mlua::ffi::lua_pushnil(state);
+        }
+    }
+    1
 }
 
 /// What a script prints may be what a stranger wrote to it: no control character of theirs reaches the operator's terminal.

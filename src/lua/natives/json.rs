@@ -8,9 +8,8 @@ use crate::lua::json::{self, Options};
 pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.value("null", Value::NULL)?;
     natives.add("json_encode", |lua, runtime, (value, marks, pretty): (Value, Table, bool)| -> Answer<LuaString> {
-        // What is written counts twice before Lua counts it: here, and as the string that it becomes.
-        let limit = runtime.spec.limits.memory.saturating_sub(lua.used_memory()) / 2;
-        match json::encode(&value, &marks, &runtime.budget.steps(), Options { pretty, limit }) {
+        let options = Options { pretty, limit: super::room(lua, runtime) };
+        match json::encode(&value, &marks, &runtime.budget.steps(), options) {
             Ok(text) => Ok(Ok(lua.create_string(text)?)),
             Err(problem) => Ok(Err(problem)),
         }

@@ -135,6 +135,12 @@ impl Natives<'_> {
     }
 }
 
+/// Bytes that a text may have which is put together here before it becomes a string: then it counts twice.
+fn room(lua: &Lua, runtime: &Runtime) -> usize {
+    let used = lua.used_memory() + runtime.outside.held();
+    runtime.outside.limit().saturating_sub(used) / 2
+}
+
 /// `file:line: ` of the script's own line that is running, however many of our functions lie between; empty where none is.
 fn place(lua: &Lua) -> String {
     for level in 1..60 {

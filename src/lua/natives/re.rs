@@ -11,16 +11,15 @@ use regex_automata::{Input, Match, MatchError};
 
 use super::{Answer, Natives};
 use crate::lua::bounded::Budget;
-use crate::lua::expressions::{Expression, Expressions, Flags};
+use crate::lua::expressions::{Expression, Expressions, Flags, Means};
 use crate::lua::runtime::Runtime;
 
 pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     let kept = Rc::new(Expressions::default());
     let expressions = kept.clone();
-    natives.add("re_compile", move |_, runtime, (pattern, flags): (LuaString, LuaString)| -> Answer<u8> {
-        let budget = runtime.budget.steps();
+    natives.add("re_compile", move |lua, runtime, (pattern, flags): (LuaString, LuaString)| -> Answer<u8> {
         let flags = Flags::parse(&flags.to_string_lossy());
-        Ok(flags.and_then(|flags| expressions.get(&pattern.as_bytes(), flags, &budget).map(|_| flags.0)))
+        Ok(flags.and_then(|flags| Work::new(lua, runtime, &expressions, &pattern, flags.0).map(|_| flags.0)))
     })?;
     let expressions = kept.clone();
     // The next match from an offset on: its captures, where it begins, and where it ends. `last` is where the one before it
@@ -28,16 +27,15 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     type Next = (LuaString, u8, LuaString, usize, Option<usize>, bool);
     natives.add("re_next", move |lua, runtime, (pattern, flags, text, from, last, captures): Next| {
         let text = text.as_bytes();
-        let work = Work::new(runtime, &expressions, &pattern, flags);
+        let work = Work::new(lua, runtime, &expressions, &pattern, flags);
         several(lua, work.and_then(|work| work.next(lua, &text, from, last, captures)))
     })?;
     let expressions = kept.clone();
     type Replace = (LuaString, u8, LuaString, LuaString, Option<u64>);
     natives.add("re_replace", move |lua, runtime, (pattern, flags, text, template, count): Replace| {
-        let work = Work::new(runtime, &expressions, &pattern, flags);
+        let work = Work::new(lua, runtime, &expressions, &pattern, flags);
         let result = work.and_then(|work| {
-            // It counts twice before Lua counts it: here, and as the string that it becomes.
-            let room = runtime.spec.limits.memory.saturating_sub(lua.used_memory()) / 2;
+            let room = super::room(lua, runtime);
             let (text, count) =
                 work.replace(&text.as_bytes(), &template.as_bytes(), count.unwrap_or(u64::MAX), room)?;
             Ok((lua.create_string(text).map_err(raised)?, count))
@@ -47,7 +45,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     let expressions = kept.clone();
     type Split = (LuaString, u8, LuaString, Option<u64>);
     natives.add("re_split", move |lua, runtime, (pattern, flags, text, count): Split| -> Answer<Table> {
-        let work = Work::new(runtime, &expressions, &pattern, flags);
+        let work = Work::new(lua, runtime, &expressions, &pattern, flags);
         Ok(work.and_then(|work| work.split(lua, &text.as_bytes(), count.unwrap_or(u64::MAX))))
     })?;
     natives.add("re_escape", |_, runtime, text: LuaString| -> Answer<String> {
@@ -100,9 +98,10 @@ struct Work {
 }
 
 impl Work {
-    fn new(runtime: &Runtime, kept: &Expressions, pattern: &LuaString, flags: u8) -> Result<Work, String> {
+    fn new(lua: &Lua, runtime: &Runtime, kept: &Expressions, pattern: &LuaString, flags: u8) -> Result<Work, String> {
         let budget = runtime.budget.steps();
-        let expression = kept.get(&pattern.as_bytes(), Flags(flags), &budget)?;
+        let means = Means { budget: &budget, outside: &runtime.outside, lua };
+        let expression = kept.get(&pattern.as_bytes(), Flags(flags), &means)?;
         Ok(Work { expression, budget, limit: runtime.budget.limit() })
     }
 

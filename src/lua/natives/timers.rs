@@ -58,7 +58,7 @@ fn function_of(runtime: &Runtime, name: &str, function: Value) -> Result<Functio
     };
     let limit = runtime.spec.limits.timers;
     if runtime.timers.borrow().len() >= limit {
-        return Err(format!("{name}: the script has {limit} timers already"));
+        return Err(format!("{name}: the script has {limit} timers already (limits.timers)"));
     }
     Ok(function)
 }
@@ -108,7 +108,12 @@ fn begin(runtime: &Rc<Runtime>, when: When, function: Function) -> u64 {
             while this.phase.get() != Phase::Active {
                 clock.sleep(Duration::from_millis(10)).await;
             }
-            if Rc::strong_count(&turn) > 1 {
+            let again = !matches!(when, When::After(_));
+            // A script that is behind with its tasks misses a turn of what comes again, and gets late what does not.
+            while !again && !this.has_room() {
+                clock.sleep(Duration::from_millis(10)).await;
+            }
+            if Rc::strong_count(&turn) > 1 || !this.has_room() {
                 skipped(&this, &when);
             } else {
                 let args = (Value::Nil, Value::Nil);
@@ -124,13 +129,13 @@ fn begin(runtime: &Rc<Runtime>, when: When, function: Function) -> u64 {
 }
 
 /// The function still runs, or waits, from the last time: a second one beside it would be one too many, and in the end a
-/// thousand.
+/// thousand. Or the script has too many tasks of other kinds.
 fn skipped(runtime: &Runtime, when: &When) {
     let (script, name) = (runtime.name(), when.name());
     match when {
         When::Cron(_) => {
-            tracing::warn!(target: "script", script, "{name} is due while it still runs: it is left out this time")
+            tracing::warn!(target: "script", script, "{name} is due while it still runs, or too much else does: it is left out this time")
         }
-        _ => tracing::debug!(target: "script", script, "{name} is due while it still runs: it is left out this time"),
+        _ => tracing::debug!(target: "script", script, "{name} is due while it still runs, or too much else does: it is left out this time"),
     }
 }

@@ -2,11 +2,11 @@
 
 local native = ...
 
-local getmetatable, pairs, tostring, type = getmetatable, pairs, tostring, type
-local setmetatable = native.setmetatable
+local pairs, tostring, type = pairs, tostring, type
+local getmetatable, setmetatable = native.getmetatable, native.setmetatable
 local check, fail = native.check, native.fail
 
-local Filter = { __name = "filter" }
+local Filter = { __name = "filter", __metatable = false }
 -- Where a filter keeps its Rust value; no name of a script is this table.
 local NODE = {}
 
@@ -119,4 +119,7 @@ filters = setmetatable({}, {
     end
     return pairs(all)
   end,
+  __metatable = false,
 })
+native.filter_of_command = made.command
+native.filter_outgoing = wrap(named.outgoing)

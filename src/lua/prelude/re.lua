@@ -2,14 +2,12 @@
 
 local native = ...
 
-local concat, getmetatable, math_type, tostring, type =
-  table.concat, getmetatable, math.type, tostring, type
-local sub = string.sub
-local setmetatable = native.setmetatable
+local concat, math_type, sub, tostring, type = table.concat, math.type, string.sub, tostring, type
+local getmetatable, setmetatable = native.getmetatable, native.setmetatable
 local check, fail = native.check, native.fail
 
 local re = {}
-local Pattern = { __name = "pattern" }
+local Pattern = { __name = "pattern", __metatable = false }
 Pattern.__index = Pattern
 
 -- What a function was given as its text and its pattern.
