@@ -31,6 +31,9 @@ pub const NAMES: &[Name] = &[
     name("crypto.sha256", "(data, encoding?) -> string"),
     name("crypto.sha512", "(data, encoding?) -> string"),
     name("crypto.uuid", "() -> string"),
+    name("http.get", "(url, options?) -> response"),
+    name("http.post", "(url, options?) -> response"),
+    name("http.request", "(options) -> response"),
     name("json.array", "(list?) -> table"),
     name("json.decode", "(text) -> any"),
     name("json.encode", "(value, options?) -> string"),
@@ -56,6 +59,11 @@ pub const NAMES: &[Name] = &[
     name("script.config", ""),
     name("script.state", ""),
     name("script.on_unload", "(fn)"),
+    name("store.delete", "(key) -> boolean"),
+    name("store.get", "(key, default?) -> any"),
+    name("store.keys", "(prefix?) -> string[]"),
+    name("store.set", "(key, value)"),
+    name("store.update", "(key, fn) -> any"),
     name("timer.after", "(seconds, fn) -> timer"),
     name("timer.cron", "(pattern, fn, options?) -> timer"),
     name("timer.every", "(seconds, fn) -> timer"),
@@ -129,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("names.lua");
         let code = "local found = {}
-            for _, space in ipairs({'crypto', 'json', 'keyboard', 'log', 're', 'script', 'timer', 'tg', 'filters'}) do
+            for _, space in ipairs({'crypto', 'http', 'json', 'keyboard', 'log', 're', 'script', 'store', 'timer', 'tg', 'filters'}) do
               for name in pairs(_G[space]) do found[#found + 1] = space .. '.' .. name end
             end
             script.state.found = found";

@@ -84,8 +84,11 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
 
 static RETRY_MARK: u8 = 3;
 
-/// The top level only registers.
+/// The top level only registers, and what `store.update` calls must be over before anything else runs.
 pub(super) fn may_wait(runtime: &Runtime, what: &str) -> Result<(), String> {
+    if runtime.in_update.get() {
+        return Err(format!("{what} waits, and the function of a store.update must not: do it before or after"));
+    }
     match runtime.phase.get() {
         Phase::Loading => {
             Err(format!("{what} waits, and the top level only registers: put it into tg.on_start(function() … end)"))

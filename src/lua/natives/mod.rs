@@ -7,9 +7,11 @@ mod base;
 mod calls;
 mod crypto;
 mod handlers;
+mod http;
 mod json;
 mod objects;
 mod re;
+mod store;
 mod tasks;
 mod texts;
 mod timers;
@@ -25,7 +27,7 @@ use super::runtime::{self, Prelude, Runtime};
 type Answer<T> = mlua::Result<Result<T, String>>;
 
 /// The modules of the prelude, in the order they are run.
-const MODULES: [(&str, &str); 6] = [
+const MODULES: &[(&str, &str)] = &[
     ("base", include_str!("../prelude/base.lua")),
     ("errors", include_str!("../prelude/errors.lua")),
     ("filters", include_str!("../prelude/filters.lua")),
@@ -36,11 +38,13 @@ const MODULES: [(&str, &str); 6] = [
 
 /// Modules that cost a state nothing until their global is read: the natives they need, and their source, which returns
 /// the global's value.
-const LAZY: [(&str, fn(&Natives) -> mlua::Result<()>, &str); 4] = [
+const LAZY: [(&str, fn(&Natives) -> mlua::Result<()>, &str); 6] = [
     ("crypto", crypto::install, include_str!("../prelude/crypto.lua")),
+    ("http", http::install, include_str!("../prelude/http.lua")),
     ("json", json::install, include_str!("../prelude/json.lua")),
     ("keyboard", |_| Ok(()), include_str!("../prelude/keyboard.lua")),
     ("re", re::install, include_str!("../prelude/re.lua")),
+    ("store", store::install, include_str!("../prelude/store.lua")),
 ];
 
 /// What the prelude's own functions are called in tracebacks; lines with it are not shown to authors.

@@ -45,6 +45,11 @@ function json.encode(value, options)
   return text
 end
 
+-- A value as text, or nil and what is wrong.
+function native.encode_json(value)
+  return native.json_encode(value, marks, false)
+end
+
 -- Reads a text on behalf of `what`.
 function native.decode_json(what, text)
   if type(text) ~= "string" then
