@@ -37,7 +37,11 @@ pub(in crate::lua) struct Request {
 pub(in crate::lua) enum Body {
     Memory,
     /// This file, where the answer is a success; what a failure says is taken into memory, up to so many bytes.
-    File { folder: DataFolder, path: Vec<u8>, max_failure: u64 },
+    File {
+        folder: DataFolder,
+        path: Vec<u8>,
+        max_failure: u64,
+    },
 }
 
 /// What comes of a request, in this order: one head, and the pieces of a body that is to lie in memory.

@@ -111,7 +111,7 @@ impl WebGrants {
     }
 
     /// The addresses that a granted name was answered with: each must be one that the script may reach.
-    pub fn check_addresses(&self, place: &Place, addresses: &[IpAddr]) -> Result<(), NotPublic> {
+    pub(super) fn check_addresses(&self, place: &Place, addresses: &[IpAddr]) -> Result<(), NotPublic> {
         let host = match &place.host {
             Host::Domain(name) => name.as_str(),
             _ => "",
@@ -173,7 +173,11 @@ impl Grant {
             let address: IpAddr = address.trim_matches(['[', ']']).parse().map_err(|_| wrong())?;
             let bits: u8 = bits.parse().map_err(|_| wrong())?;
             let most = if address.is_ipv4() { 32 } else { 128 };
-            return if bits <= most { Ok(Grant { what: What::Network(address, bits), port: None }) } else { Err(wrong()) };
+            return if bits <= most {
+                Ok(Grant { what: What::Network(address, bits), port: None })
+            } else {
+                Err(wrong())
+            };
         }
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -245,7 +249,9 @@ mod tests {
 
     #[test]
     fn addresses_are_what_they_are_however_they_are_written() {
-        for url in ["http://127.0.0.1", "http://127.1/", "http://0x7f.1/", "http://2130706433/", "http://[::ffff:7f00:1]/"] {
+        for url in
+            ["http://127.0.0.1", "http://127.1/", "http://0x7f.1/", "http://2130706433/", "http://[::ffff:7f00:1]/"]
+        {
             assert!(may(&["127.0.0.1"], url), "{url}");
             assert!(!may(&["*", "*.0.0.1", "example.com"], url), "{url}");
         }
@@ -293,12 +299,27 @@ mod tests {
         let grants = grants(&["a.example"]);
         let place = grants.check(&Url::parse(url).unwrap()).unwrap();
         let refusal = grants.check_addresses(&place, &["::1".parse().unwrap()]).unwrap_err().to_string();
-        assert!(refusal.contains("a.example leads to ::1") && refusal.contains("allow = [\"http:[::1]\"]"), "{refusal}");
+        assert!(
+            refusal.contains("a.example leads to ::1") && refusal.contains("allow = [\"http:[::1]\"]"),
+            "{refusal}"
+        );
     }
 
     #[test]
     fn a_grant_that_cannot_be_read_is_told() {
-        for wrong in ["", "a b", "https://a.example", "a.example/path", "a.example:x", "10.0.0.0/33", "*.", "*.*", "a*b", "[::1", "a:0"] {
+        for wrong in [
+            "",
+            "a b",
+            "https://a.example",
+            "a.example/path",
+            "a.example:x",
+            "10.0.0.0/33",
+            "*.",
+            "*.*",
+            "a*b",
+            "[::1",
+            "a:0",
+        ] {
             let problem = check_grants(&[format!("http:{wrong}")]).unwrap_err();
             assert!(problem.contains(&format!("\"http:{wrong}\" is not a host")), "{problem}");
             assert!(grants(&[wrong]).0.is_empty(), "{wrong}");

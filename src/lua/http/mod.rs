@@ -8,6 +8,8 @@ mod addresses;
 mod fetch;
 mod grants;
 mod resolver;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +19,9 @@ use tokio::runtime::Handle;
 use url::Url;
 
 pub(super) use fetch::{Body, Failure, Fetched, Head, Part, Request, Running};
-pub use grants::check_grants;
 use grants::Place;
 pub(super) use grants::WebGrants;
+pub use grants::check_grants;
 use resolver::{Checked, Lookup};
 
 use crate::net::Clock;

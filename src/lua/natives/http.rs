@@ -185,7 +185,8 @@ fn read(runtime: &Runtime, given: &Table) -> Result<Request, String> {
     }
     let form = table(given, "form")?.is_some();
     let body = if form { Some(form_body(&pairs(given, "form")?)) } else { bytes(given, "body")? };
-    let content_type = if form { Some("application/x-www-form-urlencoded".to_owned()) } else { text(given, "content_type")? };
+    let content_type =
+        if form { Some("application/x-www-form-urlencoded".to_owned()) } else { text(given, "content_type")? };
     if let Some(content_type) = content_type
         && !headers.contains_key(CONTENT_TYPE)
     {
@@ -276,12 +277,13 @@ fn login(given: &Table, url: &mut Url) -> Result<Option<HeaderValue>, String> {
     // Not to be seen in the answer's url. Neither fails for a URL with a host.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    login.map(|login| {
-        let mut value = value_of("authorization", login.as_bytes())?;
-        value.set_sensitive(true);
-        Ok(value)
-    })
-    .transpose()
+    login
+        .map(|login| {
+            let mut value = value_of("authorization", login.as_bytes())?;
+            value.set_sensitive(true);
+            Ok(value)
+        })
+        .transpose()
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {

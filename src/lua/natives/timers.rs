@@ -136,6 +136,8 @@ fn skipped(runtime: &Runtime, when: &When) {
         When::Cron(_) => {
             tracing::warn!(target: "script", script, "{name} is due while it still runs, or too much else does: it is left out this time")
         }
-        _ => tracing::debug!(target: "script", script, "{name} is due while it still runs, or too much else does: it is left out this time"),
+        _ => {
+            tracing::debug!(target: "script", script, "{name} is due while it still runs, or too much else does: it is left out this time")
+        }
     }
 }
