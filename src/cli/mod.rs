@@ -9,6 +9,7 @@ mod repl;
 mod run;
 #[cfg(unix)]
 mod scripts;
+mod typed;
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@
 //! The hook does not fire inside of Lua's library. That charges the same limit by what it does ([`bounded`]), and its error,
 //! should a script catch it, gets the script no further than to the next firing of the hook.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,6 @@ use mlua::debug::HookTriggers;
 use mlua::{Lua, VmState};
 
 use super::bounded;
-use super::natives::PRELUDE_SOURCE;
 
 /// Instructions between two firings of the hook, each of which sees whether the library's share is used up.
 const INTERVAL: u32 = 100;
@@ -42,8 +41,6 @@ pub(super) struct Budget {
     since: Cell<Option<Duration>>,
     /// How often the script was told to stop.
     attempts: Cell<u32>,
-    /// Where it was then.
-    place: RefCell<String>,
     beat: Arc<Beat>,
 }
 
@@ -83,7 +80,6 @@ impl Budget {
             fired_at: Cell::new(Duration::ZERO),
             since: Cell::new(None),
             attempts: Cell::new(0),
-            place: RefCell::default(),
             beat,
         })
     }
@@ -108,10 +104,9 @@ impl Budget {
             let _ = Budget::install(this, lua);
         }
         // What the library refused, the script may have caught, and returned before the hook fired: it is over the limit.
-        let place = self.steps.place().filter(|_| self.steps.exhausted()).unwrap_or_default();
-        let hooked = self.place.take();
+        let place = self.steps.place().unwrap_or_default();
         self.renew();
-        Some(if place.is_empty() { hooked } else { place })
+        Some(place)
     }
 
     pub fn limit(&self) -> Duration {
@@ -130,21 +125,17 @@ impl Budget {
 
     fn hook(this: Rc<Budget>, lua: &Lua, interval: u32) -> mlua::Result<()> {
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(interval), move |lua, debug| {
-            if this.steps.exhausted() {
-                // The library has raised, and the prelude is writing down where: it is short, and the script's line is wanted.
-                if debug.source().short_src.is_some_and(|source| source.starts_with(PRELUDE_SOURCE)) {
+            if !this.steps.exhausted() {
+                if this.goes_on() {
                     return Ok(VmState::Continue);
                 }
-            } else if this.goes_on() {
-                return Ok(VmState::Continue);
+                let source = debug.source().short_src.unwrap_or_default().into_owned();
+                let line = debug.current_line().unwrap_or(0);
+                // The library refuses from now on, too: no coroutine is begun, and none resumed.
+                this.steps.exhaust(format!("{source}:{line}"));
             }
             let attempts = this.attempts.get() + 1;
             this.attempts.set(attempts);
-            if attempts == 1 {
-                let source = debug.source().short_src.unwrap_or_default().into_owned();
-                let line = debug.current_line().unwrap_or(0);
-                *this.place.borrow_mut() = format!("{source}:{line}");
-            }
             if attempts % 2 == 1 {
                 return Ok(VmState::Yield);
             }

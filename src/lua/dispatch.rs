@@ -44,6 +44,8 @@ pub(super) struct Run {
 impl Run {
     pub fn new(claim: Claim, runtime: &Runtime) -> Run {
         let kind = EventKind::of(claim.update.id);
+        // What is withheld passes by every handler, and counts as delivered.
+        let withheld = runtime.login_codes.withholds(&claim.update);
         Run {
             claim,
             released: false,
@@ -52,11 +54,11 @@ impl Run {
             handler: None,
             kind,
             plan: runtime.handlers.plan(kind),
-            group: 0,
+            group: if withheld { usize::MAX } else { 0 },
             from: 0,
             answers: Vec::new(),
             asked: None,
-            waiters_done: runtime.waiters.is_empty(),
+            waiters_done: withheld || runtime.waiters.is_empty(),
             made: None,
             errors: Vec::new(),
             in_error_handler: false,

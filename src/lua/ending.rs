@@ -37,11 +37,11 @@ impl Runtime {
         }
     }
 
-    /// Stops the script for good: the reason is for people. Nothing of it runs another line.
-    pub fn halt(&self, reason: String) {
+    /// Stops the script for good: nothing of it runs another line. Whoever holds the version is told by its end.
+    pub fn halt(&self) {
         self.phase.set(Phase::Halted);
         self.inbox.give_up(self.number);
-        self.shared.set_halted(reason);
+        self.shared.set_halted();
         self.wake.notify_one();
     }
 

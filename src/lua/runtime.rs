@@ -23,6 +23,7 @@ use super::files::Files;
 use super::handlers::Handlers;
 use super::inbox::Inbox;
 use super::log_rate::{Line, LogRate};
+use super::login_codes::LoginCodes;
 use super::outside::Outside;
 use super::pool::Pool;
 use super::spec::{Env, ScriptSpec};
@@ -69,6 +70,7 @@ pub(super) struct Runtime {
     pub store: Store,
     /// The function of a `store.update` runs, which must not wait.
     pub in_update: Cell<bool>,
+    pub login_codes: LoginCodes,
     pub budget: Rc<Budget>,
     pub phase: Cell<Phase>,
     pub handlers: Handlers,
@@ -176,6 +178,7 @@ impl Runtime {
             grants: Grants::new(&spec.allow),
             store: env.stores.of(&spec.name, spec.limits.store),
             in_update: Cell::new(false),
+            login_codes: LoginCodes::new(&spec.allow, env.client.me().is_bot),
             budget: Budget::new(spec.limits.cpu, shared.beat.clone()),
             outside: Outside::new(spec.limits.memory),
             memory_place: RefCell::default(),

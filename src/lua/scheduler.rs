@@ -13,7 +13,6 @@ use super::fault::Fault;
 use super::inbox::Claim;
 use super::outside::size;
 use super::runtime::{Job, JobKind, PLAIN, Phase, Runtime, Step, Task, Wait, idle_mark, wait_mark};
-use super::strikes;
 use super::thread::{self, Resumed};
 
 /// Handlers that one worker runs before timers and answers get their turn.
@@ -176,13 +175,7 @@ impl Runtime {
         fault.log(self);
         self.shared.count_error();
         if fault.is_limit && self.strikes.add(self.env.clock.now().mono) && !self.is_halted() {
-            let name = self.name();
-            let (most, within) = (strikes::MOST, strikes::WITHIN.as_secs());
-            self.halt(format!("it went over a limit {most} times within {within} s; last: {}", fault.message));
-            tracing::error!(
-                script = name,
-                "{name} is stopped: it went over a limit {most} times within {within} s. Mend and save it, or start it again"
-            );
+            self.halt();
         }
     }
 

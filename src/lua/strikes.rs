@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many handlers that had to be ended within [`WITHIN`] are too many.
-pub(super) const MOST: usize = 3;
-pub(super) const WITHIN: Duration = Duration::from_secs(60);
+/// So many handlers that had to be ended for going over a limit, within so long, are too many: the version ends.
+pub const STRIKES: (usize, Duration) = (3, Duration::from_secs(60));
 
 /// When handlers of a version had to be ended, the last few times.
 #[derive(Default)]
@@ -17,8 +16,8 @@ impl Strikes {
     pub fn add(&self, now: Duration) -> bool {
         let mut at = self.0.borrow_mut();
         at.push_back(now);
-        at.retain(|at| now.saturating_sub(*at) < WITHIN);
-        at.len() >= MOST
+        at.retain(|at| now.saturating_sub(*at) < STRIKES.1);
+        at.len() >= STRIKES.0
     }
 }
 

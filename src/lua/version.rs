@@ -3,8 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use mlua::Lua;
@@ -68,8 +68,8 @@ pub(super) struct Shared {
     memory: AtomicUsize,
     handlers: AtomicUsize,
     pub beat: Arc<Beat>,
-    /// Why the version was stopped, where it was for what it did.
-    halted: OnceLock<String>,
+    /// The version was stopped for what it did.
+    halted: AtomicBool,
 }
 
 impl Shared {
@@ -82,14 +82,13 @@ impl Shared {
         self.errors.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The first reason counts.
-    pub fn set_halted(&self, reason: String) {
-        let _ = self.halted.set(reason);
+    pub fn set_halted(&self) {
+        self.halted.store(true, Ordering::Release);
     }
 
     fn note(&self, lua: &Lua, runtime: &Runtime) {
         self.running.store(runtime.task_count(), Ordering::Relaxed);
-        self.memory.store(lua.used_memory(), Ordering::Relaxed);
+        self.memory.store(lua.used_memory() + runtime.outside.held(), Ordering::Relaxed);
         self.handlers.store(runtime.handlers.count(), Ordering::Relaxed);
     }
 }
@@ -108,6 +107,7 @@ pub struct Version {
 enum Control {
     Activate(Reason),
     State(oneshot::Sender<Result<State, LoadError>>),
+    PossibleState(oneshot::Sender<(State, Vec<String>)>),
     Evaluate {
         code: String,
         answer: console::Answer,
@@ -196,6 +196,13 @@ impl Version {
         answered.await.unwrap_or_else(|_| Ok(State::default()))
     }
 
+    /// `script.state` without what cannot be carried over, and what that is.
+    pub async fn possible_state(&self) -> (State, Vec<String>) {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.control.send(Control::PossibleState(answer));
+        answered.await.unwrap_or_default()
+    }
+
     /// Runs a line as a handler would be run, within the script's limits and permissions: an expression or statements.
     /// Gives what it printed and returned, or the error, for people to read.
     pub fn evaluate(&self, code: String) -> impl Future<Output = Result<String, String>> + Send + use<> {
@@ -231,9 +238,9 @@ impl Version {
         self.control.is_closed()
     }
 
-    /// Why it was stopped, where it was for going over its limits too often.
-    pub fn halted(&self) -> Option<&str> {
-        self.shared.halted.get().map(String::as_str)
+    /// Whether it was stopped for going over its limits too often.
+    pub fn is_halted(&self) -> bool {
+        self.shared.halted.load(Ordering::Acquire)
     }
 
     pub fn stats(&self) -> Stats {
@@ -382,9 +389,14 @@ fn obey(runtime: &Rc<Runtime>, lua: &Lua, message: Control) -> mlua::Result<()> 
             runtime.phase.set(Phase::Active);
             runtime.run_handlers_of(lua, EventKind::Start, JobKind::Start, reason.name())
         }
+        Control::PossibleState(answer) => {
+            let state = runtime.state.get().map(|table| State::take_possible(table, runtime.spec.limits.memory));
+            let _ = answer.send(state.unwrap_or_default());
+            Ok(())
+        }
         Control::State(answer) => {
             let state = match runtime.state.get() {
-                Some(table) => State::take_from(table),
+                Some(table) => State::take_from(table, runtime.spec.limits.memory),
                 None => Ok(State::default()),
             };
             let state = state.map_err(|error| LoadError::new(runtime.name(), &error.to_string(), &runtime.files));
@@ -411,15 +423,29 @@ pub struct Diagnostic {
     pub message: String,
 }
 
+/// What a check found.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that were read beside the main one.
+    pub required: Vec<PathBuf>,
+}
+
 /// Loads a script without a connection and says what is wrong with it.
-pub async fn check(spec: Arc<ScriptSpec>) -> Vec<Diagnostic> {
+pub async fn check(spec: Arc<ScriptSpec>) -> Checked {
     let client = Client::detached();
     let inbox = Inbox::new(client.subscribe(&spec.name));
+    let paths = |required: &[(PathBuf, u64)]| required.iter().map(|(path, _)| path.clone()).collect();
     match load(spec, Env::new(client, Clock::real()), inbox, None).await {
         Ok(version) => {
+            let required = paths(version.required());
             version.stop().await;
-            Vec::new()
+            Checked { diagnostics: Vec::new(), required }
         }
-        Err(error) => vec![Diagnostic { file: error.file, line: error.line, message: error.message }],
+        Err(error) => {
+            let required = paths(&error.required);
+            let diagnostic = Diagnostic { file: error.file, line: error.line, message: error.message };
+            Checked { diagnostics: vec![diagnostic], required }
+        }
     }
 }

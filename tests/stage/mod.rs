@@ -91,6 +91,12 @@ impl Program {
         writeln!(input, "{line}").and_then(|()| input.flush()).expect("the program reads");
     }
 
+    /// Types what may be no text.
+    pub fn say_bytes(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().expect("stdin is open");
+        input.write_all(bytes).and_then(|()| input.flush()).expect("the program reads");
+    }
+
     /// The next line of stdout.
     pub fn next(&mut self) -> String {
         match self.out.recv_timeout(PATIENCE) {

@@ -20,6 +20,7 @@
 #![allow(unsafe_op_in_unsafe_fn)]
 
 mod convert;
+mod coroutine;
 mod gsub;
 mod pattern;
 mod search;
@@ -126,7 +127,13 @@ impl Budget {
         self.0.left.get() == 0
     }
 
-    /// `file:line` where the script was when it was exhausted, if a function of the library was what refused.
+    /// Uses it up: the script has used up, at that place, what this does not count.
+    pub fn exhaust(&self, place: String) {
+        self.0.left.set(0);
+        self.0.place.borrow_mut().get_or_insert(place);
+    }
+
+    /// `file:line` where the script was when it was exhausted, where that is known.
     pub fn place(&self) -> Option<String> {
         self.0.place.borrow().clone()
     }
@@ -196,7 +203,7 @@ impl Count {
     }
 }
 
-/// Replaces what is unbounded in `string`, `table`, `utf8`, `os.date`, `load`, `tostring`, `tonumber` and in the
+/// Replaces what is unbounded in `string`, `table`, `utf8`, `coroutine`, `os.date`, `load`, `tostring`, `tonumber` and in the
 /// arithmetic of strings. Libraries the state does not have are passed over.
 ///
 /// It belongs before any other code that keeps or replaces library functions, and only once into a state.
@@ -214,6 +221,7 @@ pub fn install(lua: &Lua, budget: Budget) -> mlua::Result<()> {
     let places = [
         (Some(globals.clone()), convert::GLOBALS),
         (library(&globals, "os")?, convert::OS),
+        (library(&globals, "coroutine")?, coroutine::FUNCTIONS),
         (library(&globals, "string")?, string::FUNCTIONS),
         (library(&globals, "table")?, table::FUNCTIONS),
         (library(&globals, "utf8")?, utf8::FUNCTIONS),

@@ -8,6 +8,8 @@ use super::{Answer, Natives, place};
 use crate::lua::{fault, json, thread};
 use crate::tl;
 
+/// Functions that a version may run at its end.
+const MAX_UNLOAD: usize = 1_000;
 /// Longer texts are cut in the log.
 const MAX_LOGGED: usize = 16 << 10;
 
@@ -61,9 +63,13 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     })?;
     natives.add("now", |_, runtime, ()| Ok(runtime.env.clock.now().unix.as_secs()))?;
     natives.add("used_memory", |lua, _, ()| Ok(lua.used_memory()))?;
-    natives.add("on_unload", |_, runtime, function: Function| {
-        runtime.unload.borrow_mut().push(function);
-        Ok(())
+    natives.add("on_unload", |_, runtime, function: Function| -> Answer<bool> {
+        let mut unload = runtime.unload.borrow_mut();
+        if unload.len() >= MAX_UNLOAD {
+            return Ok(Err(format!("script.on_unload: the script has {MAX_UNLOAD} of them already")));
+        }
+        unload.push(function);
+        Ok(Ok(true))
     })?;
     natives.add("find_module", |_, runtime, name: String| -> Answer<String> {
         Ok(runtime.files.find(&name).map(|module| module.name))

@@ -47,6 +47,9 @@ const LAZY: [(&str, fn(&Natives) -> mlua::Result<()>, &str); 6] = [
     ("store", store::install, include_str!("../prelude/store.lua")),
 ];
 
+/// The prelude's sources, by name.
+pub(super) const PRELUDE: &[(&str, &str)] = &MODULES;
+
 /// What the prelude's own functions are called in tracebacks; lines with it are not shown to authors.
 pub(super) const PRELUDE_SOURCE: &str = "[moongram]";
 

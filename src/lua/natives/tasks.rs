@@ -45,7 +45,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
             Ok(time) => time,
             Err(problem) => return Ok(Err(problem)),
         };
-        let filter = filter.map(|filter| filter.borrow::<Filter>().map(|filter| filter.0.clone())).transpose()?;
+        let filter = filter.map(|filter| filter.borrow::<Filter>().map(|filter| filter.node.clone())).transpose()?;
         let clock = runtime.env.clock.clone();
         let number = Rc::new(Cell::new(0));
         let (this, late) = (runtime.clone(), number.clone());
@@ -63,8 +63,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         if runtime.phase.get() == Phase::Loading {
             return Ok(Err("tg.spawn: the top level only registers: put it into tg.on_start(function() … end)".into()));
         }
-        if runtime.task_count() >= runtime.spec.limits.running + runtime.spec.limits.waiting {
-            return Ok(Err(format!("tg.spawn: more than {} handlers and tasks run", runtime.spec.limits.running)));
+        if !runtime.has_room() {
+            let limit = runtime.spec.limits.running;
+            return Ok(Err(format!("tg.spawn: {limit} handlers and tasks run already (limits.running)")));
         }
         runtime.push_job(Job { kind: JobKind::Task, function, args: (Value::Nil, Value::Nil), _turn: None });
         Ok(Ok(true))
@@ -89,7 +90,7 @@ fn wait_allowed(runtime: &Runtime) -> Result<(), String> {
     if runtime.waiting() < limit {
         Ok(())
     } else {
-        Err(format!("more than {limit} handlers wait in ask, wait_for and sleep"))
+        Err(format!("{limit} handlers wait in ask, wait_for and sleep already (limits.waiting)"))
     }
 }
 

@@ -256,7 +256,7 @@ function script.on_unload(fn)
   if type(fn) ~= "function" then
     fail("script.on_unload expects a function, got " .. type(fn))
   end
-  native.on_unload(fn)
+  check(native.on_unload(fn))
 end
 
 -- Modules: one value for each file, whatever name it was required by.

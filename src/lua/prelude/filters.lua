@@ -15,7 +15,7 @@ local function wrap(node)
 end
 
 local function from_function(fn)
-  return wrap(native.filter_lua(fn))
+  return wrap(check(native.filter_lua(fn)))
 end
 
 -- The Rust value of a filter; a function is taken for filters.create(fn). `what` is who asks.
@@ -35,15 +35,15 @@ function native.is_filter(value)
 end
 
 function Filter.__band(a, b)
-  return wrap(native.filter_and(node_of(a, "&"), node_of(b, "&")))
+  return wrap(check(native.filter_and(node_of(a, "&"), node_of(b, "&"))))
 end
 
 function Filter.__bor(a, b)
-  return wrap(native.filter_or(node_of(a, "|"), node_of(b, "|")))
+  return wrap(check(native.filter_or(node_of(a, "|"), node_of(b, "|"))))
 end
 
 function Filter.__bnot(a)
-  return wrap(native.filter_not(node_of(a, "~")))
+  return wrap(check(native.filter_not(node_of(a, "~"))))
 end
 
 function Filter.__tostring()

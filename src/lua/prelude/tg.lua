@@ -95,7 +95,7 @@ function tg.command(names, ...)
   end
   local handle = register("tg.command", "message", command, call, options and { group = options.group })
   for _, name in ipairs(type(names) == "table" and names or { names }) do
-    native.note_command(name, description)
+    check(native.note_command(name, description))
   end
   return handle
 end
