@@ -169,6 +169,8 @@ pub struct Limits {
     /// Handlers that wait in `ask`, `wait_for` and `sleep`.
     pub waiting: Option<usize>,
     pub timers: Option<usize>,
+    /// HTTP requests that are open.
+    pub requests: Option<usize>,
 }
 
 impl Limits {
@@ -182,6 +184,7 @@ impl Limits {
             running: self.running.or(wider.running),
             waiting: self.waiting.or(wider.waiting),
             timers: self.timers.or(wider.timers),
+            requests: self.requests.or(wider.requests),
         }
     }
 
@@ -196,6 +199,7 @@ impl Limits {
             running: self.running.unwrap_or(usual.running),
             waiting: self.waiting.unwrap_or(usual.waiting),
             timers: self.timers.unwrap_or(usual.timers),
+            requests: self.requests.unwrap_or(usual.requests),
         }
     }
 
@@ -250,7 +254,7 @@ impl Secret {
     }
 }
 
-const LIMITS: &[&str] = &["memory", "cpu", "store", "updates", "running", "waiting", "timers"];
+const LIMITS: &[&str] = &["memory", "cpu", "store", "updates", "running", "waiting", "timers", "requests"];
 
 /// The keys of the file by table; `*` stands for any name, an empty list for anything at all.
 const KEYS: &[(&str, &[&str])] = &[
@@ -315,6 +319,7 @@ impl Config {
         config.scripts.limits.check("scripts.limits")?;
         for (name, one) in &config.script {
             one.limits.check(&format!("script.{name}.limits"))?;
+            lua::check_grants(&one.allow).map_err(|error| anyhow!("`script.{name}.allow`: {error}"))?;
         }
         Ok(config)
     }

@@ -17,13 +17,44 @@ const fn name(path: &'static str, signature: &'static str) -> Name {
 pub const NAMES: &[Name] = &[
     name("print", "(...)"),
     name("require", "(name) -> any"),
-    name("json.encode", "(value, options?) -> string"),
+    name("crypto.base64_decode", "(text, kind?) -> string"),
+    name("crypto.base64_encode", "(data, kind?) -> string"),
+    name("crypto.equals", "(a, b) -> boolean"),
+    name("crypto.hash", "(algorithm, data, encoding?) -> string"),
+    name("crypto.hex_decode", "(text) -> string"),
+    name("crypto.hex_encode", "(data) -> string"),
+    name("crypto.hmac", "(algorithm, key, data, encoding?) -> string"),
+    name("crypto.md5", "(data, encoding?) -> string"),
+    name("crypto.random_bytes", "(count) -> string"),
+    name("crypto.random_integer", "(low, high) -> integer"),
+    name("crypto.sha1", "(data, encoding?) -> string"),
+    name("crypto.sha256", "(data, encoding?) -> string"),
+    name("crypto.sha512", "(data, encoding?) -> string"),
+    name("crypto.uuid", "() -> string"),
+    name("http.get", "(url, options?) -> response"),
+    name("http.post", "(url, options?) -> response"),
+    name("http.request", "(options) -> response"),
+    name("json.array", "(list?) -> table"),
     name("json.decode", "(text) -> any"),
+    name("json.encode", "(value, options?) -> string"),
     name("json.null", ""),
+    name("json.object", "(map?) -> table"),
+    name("keyboard.force_reply", "(options?) -> markup"),
+    name("keyboard.inline", "(rows) -> markup"),
+    name("keyboard.remove", "(options?) -> markup"),
+    name("keyboard.reply", "(rows, options?) -> markup"),
     name("log.debug", "(text, ...)"),
     name("log.info", "(text, ...)"),
     name("log.warn", "(text, ...)"),
     name("log.error", "(text, ...)"),
+    name("re.compile", "(pattern, flags?) -> pattern"),
+    name("re.escape", "(text) -> string"),
+    name("re.find", "(text, pattern, init?) -> integer?, integer?"),
+    name("re.gmatch", "(text, pattern) -> iterator"),
+    name("re.gsub", "(text, pattern, replacement, count?) -> string, integer"),
+    name("re.match", "(text, pattern, init?) -> table?"),
+    name("re.split", "(text, pattern, count?) -> string[]"),
+    name("re.test", "(text, pattern) -> boolean"),
     name("script.name", ""),
     name("script.config", ""),
     name("script.state", ""),
@@ -34,6 +65,7 @@ pub const NAMES: &[Name] = &[
     name("store.set", "(key, value)"),
     name("store.update", "(key, fn) -> any"),
     name("timer.after", "(seconds, fn) -> timer"),
+    name("timer.cron", "(pattern, fn, options?) -> timer"),
     name("timer.every", "(seconds, fn) -> timer"),
     name("tg.api", ""),
     name("tg.ask", "(chat, text, options?) -> message?"),
@@ -105,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("names.lua");
         let code = "local found = {}
-            for _, space in ipairs({'json', 'log', 'script', 'store', 'timer', 'tg', 'filters'}) do
+            for _, space in ipairs({'crypto', 'http', 'json', 'keyboard', 'log', 're', 'script', 'store', 'timer', 'tg', 'filters'}) do
               for name in pairs(_G[space]) do found[#found + 1] = space .. '.' .. name end
             end
             script.state.found = found";

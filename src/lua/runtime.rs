@@ -117,6 +117,8 @@ pub(super) struct Job {
     pub kind: JobKind,
     pub function: Function,
     pub args: (Value, Value),
+    /// Of a timer, which holds the other end: a timer has one turn at a time.
+    pub _turn: Option<Rc<()>>,
 }
 
 impl Job {
@@ -237,7 +239,12 @@ impl Runtime {
     ) -> mlua::Result<()> {
         let argument = argument.into_lua(lua)?;
         for handler in self.handlers.of(event) {
-            self.push_job(Job { kind, function: handler.function.clone(), args: (argument.clone(), Value::Nil) });
+            self.push_job(Job {
+                kind,
+                function: handler.function.clone(),
+                args: (argument.clone(), Value::Nil),
+                _turn: None,
+            });
         }
         Ok(())
     }
@@ -247,7 +254,7 @@ impl Runtime {
         let function = console::load(lua)?;
         let code = Value::String(lua.create_string(code)?);
         let kind = JobKind::Console(self.console.open(answer));
-        self.push_job(Job { kind, function, args: (code, Value::Nil) });
+        self.push_job(Job { kind, function, args: (code, Value::Nil), _turn: None });
         Ok(())
     }
 

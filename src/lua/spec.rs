@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::data::Places;
+use super::http::Http;
 use crate::client::Client;
+
 use crate::net::Clock;
 use crate::storage::store::Stores;
 
@@ -61,6 +63,8 @@ pub struct Limits {
     /// Handlers that wait in `ask`, `wait_for` and `sleep`.
     pub waiting: usize,
     pub timers: usize,
+    /// HTTP requests that are open at once.
+    pub requests: usize,
     /// Bytes that its store holds.
     pub store: u64,
 }
@@ -81,6 +85,7 @@ impl Default for Limits {
             running: 1_000,
             waiting: 20_000,
             timers: 1_000,
+            requests: 20,
             store: 256 << 20,
         }
     }
@@ -95,11 +100,14 @@ pub struct Env {
     pub stores: Stores,
     /// Where their files lie.
     pub places: Arc<Places>,
+    /// How they reach the web.
+    pub http: Http,
 }
 
 impl Env {
-    /// Without a place for files, and with stores that are gone with the last of its clones.
+    /// Without a place for files, and with stores that are gone with the last of its clones. HTTP requests run on the tokio
+    /// runtime that this is called on.
     pub fn new(client: Client, clock: Clock) -> Env {
-        Env { client, clock, stores: Stores::in_memory(), places: Arc::default() }
+        Env { client, clock, stores: Stores::in_memory(), places: Arc::default(), http: Http::here() }
     }
 }

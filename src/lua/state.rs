@@ -13,6 +13,8 @@ pub struct State(Vec<(Carried, Carried)>);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Carried {
+    /// `json.null`.
+    Null,
     Bool(bool),
     Int(i64),
     Float(f64),
@@ -129,6 +131,7 @@ impl Carrier {
             return Err(NotCarried { path: path.to_owned(), what: "more than the script's memory" });
         }
         let what = match value {
+            null if null.is_null() => return Ok(Carried::Null),
             Value::Boolean(b) => return Ok(Carried::Bool(*b)),
             Value::Integer(n) => return Ok(Carried::Int(*n)),
             Value::Number(n) => return Ok(Carried::Float(*n)),
@@ -160,6 +163,7 @@ fn json_of(pairs: &[(Carried, Carried)]) -> serde_json::Value {
 impl Carried {
     fn to_json(&self) -> serde_json::Value {
         match self {
+            Carried::Null => serde_json::Value::Null,
             Carried::Bool(flag) => (*flag).into(),
             Carried::Int(number) => (*number).into(),
             Carried::Float(number) => (*number).into(),
@@ -170,6 +174,7 @@ impl Carried {
 
     fn to_lua(&self, lua: &Lua) -> mlua::Result<Value> {
         Ok(match self {
+            Carried::Null => Value::NULL,
             Carried::Bool(b) => Value::Boolean(*b),
             Carried::Int(n) => Value::Integer(*n),
             Carried::Float(n) => Value::Number(*n),

@@ -40,36 +40,29 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         let text = lua.traceback(Some(&message.to_string_lossy()), level)?.to_string_lossy();
         Ok(thread::of_script(&text))
     })?;
-    natives.add("log", |_, runtime, (level, text): (LuaString, LuaString)| {
-        let text = text.to_string_lossy();
-        let cut = text.char_indices().nth(MAX_LOGGED).map_or(text.len(), |(at, _)| at);
-        let (script, text) = (runtime.name(), printable(&text[..cut]));
-        if !runtime.may_log(text.len()) {
+    natives.add("log", |_, runtime, (level, text, fields): (LuaString, LuaString, Option<LuaString>)| {
+        let (text, fields) = (text.to_string_lossy(), fields.map(|fields| fields.to_string_lossy()));
+        let (script, text) = (runtime.name(), printable(cut(&text)));
+        let fields = fields.as_deref().map(|fields| printable(cut(fields)));
+        if !runtime.may_log(text.len() + fields.as_deref().map_or(0, str::len)) {
             return Ok(());
         }
+        let fields = fields.as_deref().map(tracing::field::display);
         match &*level.as_bytes() {
-            b"debug" => tracing::debug!(target: "script", script, "{text}"),
-            b"warn" => tracing::warn!(target: "script", script, "{text}"),
-            b"error" => tracing::error!(target: "script", script, "{text}"),
-            _ => tracing::info!(target: "script", script, "{text}"),
+            b"debug" => tracing::debug!(target: "script", script, fields, "{text}"),
+            b"warn" => tracing::warn!(target: "script", script, fields, "{text}"),
+            b"error" => tracing::error!(target: "script", script, fields, "{text}"),
+            _ => tracing::info!(target: "script", script, fields, "{text}"),
         }
         Ok(())
     })?;
+    natives.add("log_fields", |lua, runtime, fields: Table| -> Answer<String> {
+        let options = json::Options { pretty: false, limit: 1 << 20 };
+        let text = json::encode(&Value::Table(fields), &lua.create_table()?, &runtime.budget.steps(), options);
+        Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
+    })?;
     natives.add("now", |_, runtime, ()| Ok(runtime.env.clock.now().unix.as_secs()))?;
     natives.add("used_memory", |lua, _, ()| Ok(lua.used_memory()))?;
-    natives.add("json_encode", |_, runtime, (value, options): (Value, Option<Table>)| -> Answer<String> {
-        let pretty = options.is_some_and(|options| matches!(options.raw_get("pretty"), Ok(true)));
-        Ok(json::encode(&value, pretty, &runtime.budget.steps()))
-    })?;
-    natives.add("json_decode", |lua, _, text: Value| -> Answer<Value> {
-        let Value::String(text) = text else {
-            return Ok(Err(format!("json.decode expects a string, got {}", text.type_name())));
-        };
-        match serde_json::from_slice(&text.as_bytes()) {
-            Ok(value) => Ok(Ok(json::to_lua(lua, &value)?)),
-            Err(error) => Ok(Err(format!("json.decode: {error}"))),
-        }
-    })?;
     natives.add("on_unload", |_, runtime, function: Function| -> Answer<bool> {
         let mut unload = runtime.unload.borrow_mut();
         if unload.len() >= MAX_UNLOAD {
@@ -94,7 +87,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
             return Ok(format!("a global of type {} is not defined", name.type_name()));
         };
         let name = name.to_string_lossy();
-        let mut known = Vec::new();
+        let mut known: Vec<String> = super::LAZY.iter().map(|(name, ..)| (*name).to_owned()).collect();
         lua.globals().for_each(|key: Value, _: Value| {
             if let Value::String(key) = key {
                 known.push(key.to_string_lossy());
@@ -109,6 +102,13 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.add("nearest", |_, _, (name, names): (String, Vec<String>)| {
         Ok(tl::nearest(&name, names.iter().map(String::as_str)).map(str::to_owned))
     })
+}
+
+fn cut(text: &str) -> &str {
+    match text.char_indices().nth(MAX_LOGGED) {
+        Some((at, _)) => &text[..at],
+        None => text,
+    }
 }
 
 /// The metatable of the argument, or nil.

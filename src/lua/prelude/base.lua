@@ -191,16 +191,30 @@ function print(...)
   native.log("info", joined(...))
 end
 
+-- (text), (format, …); with a table of fields behind either. A table without a metatable is no use to a format.
 local function logger(level)
+  local what = "log." .. level
   return function(text, ...)
-    if select("#", ...) == 0 then
-      return native.log(level, tostring(text))
+    local count = select("#", ...)
+    local fields = count > 0 and select(count, ...) or nil
+    if type(fields) == "table" and native.getmetatable(fields) == nil then
+      count = count - 1
+      local encoded, message = native.log_fields(fields)
+      if message then
+        fail(what .. ": " .. message)
+      end
+      fields = encoded
+    else
+      fields = nil
     end
-    local ok, message = pcall(format, text, ...)
+    if count == 0 then
+      return native.log(level, tostring(text), fields)
+    end
+    local ok, message = pcall(format, text, unpack(pack(...), 1, count))
     if not ok then
-      fail("log." .. level .. ": " .. message)
+      fail(what .. ": " .. message)
     end
-    native.log(level, message)
+    native.log(level, message, fields)
   end
 end
 
@@ -220,15 +234,21 @@ function os.date(pattern, when)
   return native_date(pattern, when or native.now())
 end
 
-json = {
-  encode = function(value, options)
-    return check(native.json_encode(value, options))
-  end,
-  decode = function(text)
-    return check(native.json_decode(text))
-  end,
-  null = native.null,
-}
+-- Modules that are made when they are first read. What the prelude itself uses of them is not what a script has put in
+-- their place.
+local made = {}
+
+local function lazy(name)
+  local value = made[name]
+  if value == nil then
+    value = native.lazy_module(native, name)
+    if value ~= nil then
+      made[name] = value
+    end
+  end
+  return value
+end
+native.module = lazy
 
 script = { name = native.name, config = native.config, state = native.state }
 
@@ -243,7 +263,11 @@ end
 local modules, loading = {}, {}
 local library = setmetatable({}, {
   __index = function(_, name)
-    return rawget(globals, name)
+    local value = rawget(globals, name)
+    if value == nil then
+      value = lazy(name)
+    end
+    return value
   end,
   __newindex = function(_, name, value)
     rawset(globals, name, value)
@@ -286,7 +310,12 @@ end
 function native.seal()
   setmetatable(globals, {
     __index = function(_, name)
-      fail(native.unknown_global(name))
+      local value = lazy(name)
+      if value == nil then
+        fail(native.unknown_global(name))
+      end
+      rawset(globals, name, value)
+      return value
     end,
     __metatable = false,
   })

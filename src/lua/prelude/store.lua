@@ -14,7 +14,7 @@ local function done(begin, key, value)
   return result
 end
 
-store = {}
+local store = {}
 
 -- The value of a key, or the default where there is none.
 function store.get(key, default)
@@ -62,3 +62,5 @@ function store.update(key, fn)
     end
   end
 end
+
+return store

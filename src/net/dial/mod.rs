@@ -41,7 +41,7 @@ use socks::Onward;
 pub use address::{Address, Endpoint};
 pub use error::{DialError, Peer, Step, Tried};
 pub use via::{Login, Place, Via, ViaError};
-pub use websocket::{Trust, UrlError, WebSocket};
+pub use websocket::{Trust, UrlError, WebSocket, tls_config};
 
 /// A stream of bytes, whatever is below it.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
