@@ -16,6 +16,7 @@ mod endings;
 mod error;
 mod ids;
 mod invoke;
+mod order;
 mod peers;
 mod resolve;
 mod sign_in;
@@ -36,6 +37,7 @@ use crate::tl::functions;
 
 pub use config::{Config, Dc, Me, SessionAt, SignIn, WebSockets};
 pub use error::{CallError, RpcError};
+pub use order::Turn;
 pub use peers::{InputPeer, Known, Peer, Peers};
 pub use start::StartError;
 pub use subscription::{MAX_QUEUED, MAX_QUEUED_BYTES, Subscription};
@@ -93,7 +95,12 @@ impl Client {
     /// A client without a connection, for benches and tests: calls fail with [`CallError::Closed`], and updates come from
     /// [`Client::feed`]. The common box begins at pts 0, each channel's with its first update.
     pub fn detached() -> Client {
-        let me = Arc::new(Me { id: 1, is_bot: true, first_name: "detached".into(), ..Me::default() });
+        Client::detached_as(Me { id: 1, is_bot: true, first_name: "detached".into(), ..Me::default() })
+    }
+
+    /// The same as somebody else, a user for one.
+    pub fn detached_as(me: Me) -> Client {
+        let me = Arc::new(me);
         let session = Session::in_memory().expect("a database in memory needs nothing from outside");
         let clock = Clock::real();
         let peers = Arc::new(Peers::new(session.clone()));
@@ -127,9 +134,17 @@ impl Client {
 
     /// Calls a function, given as its encoded boxed bytes; returns its encoded result. Flood waits up to the threshold are
     /// slept through, the server's own errors are tried again, and a call that was cut off is sent again where that is safe.
-    /// Dropping the future gives up the answer, not what the call does.
+    /// An answer that does not come while the DC could be spoken to for five minutes is [`CallError::NoAnswer`].
+    /// Dropping the future gives up the answer, and lets the server know, not what the call does.
     pub async fn invoke(&self, function: Bytes) -> Result<Bytes, CallError> {
-        self.shared.core.invoke(function).await
+        self.shared.core.invoke(function, None).await
+    }
+
+    /// [`Client::invoke`] in this turn: sent without waiting for the answers to the calls before, and done after they are done.
+    /// If one of them fails, it is not done, and its error is 400 `MSG_WAIT_FAILED`. Of several calls in one turn the first is
+    /// made in order.
+    pub async fn invoke_in(&self, function: Bytes, turn: &Turn) -> Result<Bytes, CallError> {
+        self.shared.core.invoke(function, Some(turn)).await
     }
 
     pub fn me(&self) -> Arc<Me> {

@@ -3,16 +3,22 @@
 use mlua::{IntoLua, Lua, Table, Value};
 use serde_json::{Map, Number, Value as Json};
 
+use super::bounded::Budget;
+
 /// Nested deeper than this is a table that holds itself.
 const MAX_DEPTH: usize = 100;
 
-pub(super) fn encode(value: &Value, pretty: bool) -> Result<String, String> {
-    let json = from_lua(value, 0).map_err(|problem| format!("json.encode: {problem}"))?;
+pub(super) fn encode(value: &Value, pretty: bool, budget: &Budget) -> Result<String, String> {
+    let json = from_lua(value, 0, budget).map_err(|problem| format!("json.encode: {problem}"))?;
     let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) };
     text.map_err(|error| format!("json.encode: {error}"))
 }
 
-fn from_lua(value: &Value, depth: usize) -> Result<Json, String> {
+/// Steps, and bytes, for one value.
+const VALUE: u64 = 200;
+
+fn from_lua(value: &Value, depth: usize, budget: &Budget) -> Result<Json, String> {
+    budget.charge(VALUE).map_err(|_| "too large".to_owned())?;
     if depth > MAX_DEPTH {
         return Err("nested too deep, or a table that holds itself".into());
     }
@@ -28,12 +34,12 @@ fn from_lua(value: &Value, depth: usize) -> Result<Json, String> {
             Ok(text) => Json::String(text.to_owned()),
             Err(_) => return Err("a string that is not UTF-8 cannot be written in JSON".into()),
         },
-        Value::Table(table) => from_table(table, depth)?,
+        Value::Table(table) => from_table(table, depth, budget)?,
         other => return Err(format!("a {} cannot be written in JSON", other.type_name())),
     })
 }
 
-fn from_table(table: &Table, depth: usize) -> Result<Json, String> {
+fn from_table(table: &Table, depth: usize, budget: &Budget) -> Result<Json, String> {
     let mut pairs = Vec::new();
     let each = |key: Value, value: Value| {
         pairs.push((key, value));
@@ -43,7 +49,8 @@ fn from_table(table: &Table, depth: usize) -> Result<Json, String> {
     let length = table.raw_len();
     if length > 0 && pairs.len() == length && pairs.iter().all(|(key, _)| matches!(key, Value::Integer(_))) {
         pairs.sort_by_key(|(key, _)| key.as_integer());
-        let items: Result<Vec<Json>, String> = pairs.iter().map(|(_, value)| from_lua(value, depth + 1)).collect();
+        let items: Result<Vec<Json>, String> =
+            pairs.iter().map(|(_, value)| from_lua(value, depth + 1, budget)).collect();
         return Ok(Json::Array(items?));
     }
     let mut map = Map::new();
@@ -53,7 +60,7 @@ fn from_table(table: &Table, depth: usize) -> Result<Json, String> {
             Value::Integer(key) => key.to_string(),
             other => return Err(format!("a key of type {} cannot be written in JSON", other.type_name())),
         };
-        map.insert(key, from_lua(value, depth + 1)?);
+        map.insert(key, from_lua(value, depth + 1, budget)?);
     }
     Ok(Json::Object(map))
 }
@@ -102,7 +109,7 @@ mod tests {
         fn check(text: &str) {
             let lua = Lua::new();
             let value = to_lua(&lua, &serde_json::from_str(text).unwrap()).unwrap();
-            assert_eq!(encode(&value, false).unwrap(), text);
+            assert_eq!(encode(&value, false, &Budget::new(1 << 20)).unwrap(), text);
         }
         check("[1,2.5,true,null,\"é\"]");
         check("{\"a\":{\"b\":[9007199254740993,-9223372036854775808]}}");
@@ -113,7 +120,7 @@ mod tests {
     fn what_json_cannot_say_is_an_error() {
         fn check(code: &str, expected: &str) {
             let lua = Lua::new();
-            let problem = encode(&lua.load(code).eval().unwrap(), false).unwrap_err();
+            let problem = encode(&lua.load(code).eval().unwrap(), false, &Budget::new(1 << 20)).unwrap_err();
             assert!(problem.contains(expected), "{problem}");
         }
         check("return print", "a function cannot");

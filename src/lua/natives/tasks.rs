@@ -45,7 +45,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
             Ok(time) => time,
             Err(problem) => return Ok(Err(problem)),
         };
-        let filter = filter.map(|filter| filter.borrow::<Filter>().map(|filter| filter.0.clone())).transpose()?;
+        let filter = filter.map(|filter| filter.borrow::<Filter>().map(|filter| filter.node.clone())).transpose()?;
         let clock = runtime.env.clock.clone();
         let number = Rc::new(Cell::new(0));
         let (this, late) = (runtime.clone(), number.clone());
@@ -63,8 +63,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         if runtime.phase.get() == Phase::Loading {
             return Ok(Err("tg.spawn: the top level only registers: put it into tg.on_start(function() … end)".into()));
         }
-        if runtime.task_count() >= runtime.spec.limits.running + runtime.spec.limits.waiting {
-            return Ok(Err(format!("tg.spawn: more than {} handlers and tasks run", runtime.spec.limits.running)));
+        if !runtime.has_room() {
+            let limit = runtime.spec.limits.running;
+            return Ok(Err(format!("tg.spawn: {limit} handlers and tasks run already (limits.running)")));
         }
         runtime.push_job(Job { kind: JobKind::Task, function, args: (Value::Nil, Value::Nil) });
         Ok(Ok(true))
@@ -84,7 +85,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
             };
             let limit = runtime.spec.limits.timers;
             if runtime.timers.borrow().len() >= limit {
-                return Ok(Err(format!("{name}: the script has {limit} timers already")));
+                return Ok(Err(format!("{name}: the script has {limit} timers already (limits.timers)")));
             }
             Ok(Ok(timer(runtime, time, function, again)))
         },
@@ -116,7 +117,7 @@ fn wait_allowed(runtime: &Runtime) -> Result<(), String> {
     if runtime.waiting() < limit {
         Ok(())
     } else {
-        Err(format!("more than {limit} handlers wait in ask, wait_for and sleep"))
+        Err(format!("{limit} handlers wait in ask, wait_for and sleep already (limits.waiting)"))
     }
 }
 
@@ -145,7 +146,13 @@ fn timer(runtime: &Rc<Runtime>, time: Duration, function: Function, again: bool)
             while this.phase.get() != Phase::Active {
                 clock.sleep(Duration::from_millis(10)).await;
             }
-            this.push_job(Job { kind: JobKind::Task, function: function.clone(), args: (Value::Nil, Value::Nil) });
+            // A script that is behind with its tasks misses one that comes again, and gets late one that does not.
+            while !again && !this.has_room() {
+                clock.sleep(Duration::from_millis(10)).await;
+            }
+            if this.has_room() {
+                this.push_job(Job { kind: JobKind::Task, function: function.clone(), args: (Value::Nil, Value::Nil) });
+            }
             if !again {
                 this.timers.borrow_mut().remove(&id);
                 return;

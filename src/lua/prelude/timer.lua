@@ -5,11 +5,11 @@ local native = ...
 local setmetatable = native.setmetatable
 local check = native.check
 
-local Timer = { __name = "timer" }
-Timer.__index = Timer
+local methods = {}
+local Timer = { __name = "timer", __index = methods, __metatable = false }
 
 -- True where the timer would have fired again.
-function Timer:cancel()
+function methods:cancel()
   return native.cancel_timer(self.id)
 end
 
