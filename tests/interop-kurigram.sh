@@ -8,5 +8,5 @@ source "$(dirname "$0")/interop/start.sh"
 venv kurigram kurigram 2.2.26
 venv kurigram-layer-228 kurigram 2.2.25
 start_dc
-suite target/kurigram/bin/python tests/interop/with_kurigram.py --layer 229 --transports all
-suite target/kurigram-layer-228/bin/python tests/interop/with_kurigram.py --layer 228 --transports TCPAbridged
+suite "$PWD/target/kurigram/bin/python" "$PWD/tests/interop/with_kurigram.py" --layer 229 --transports all
+suite "$PWD/target/kurigram-layer-228/bin/python" "$PWD/tests/interop/with_kurigram.py" --layer 228 --transports TCPAbridged

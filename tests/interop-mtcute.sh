@@ -9,4 +9,4 @@ npm_folder mtcute @mtcute/node 0.30.3 @mtcute/core@0.30.3
 start_dc
 start_host
 cp tests/interop/with_mtcute.mjs target/mtcute/
-suite node target/mtcute/with_mtcute.mjs 227
+suite node "$PWD/target/mtcute/with_mtcute.mjs" 227

@@ -9,5 +9,5 @@ venv telethon telethon 1.45.0
 venv telethon-layer-227 telethon 1.44.0
 start_dc
 start_host
-suite target/telethon/bin/python tests/interop/with_telethon.py --layer 229 --transports all
-suite target/telethon-layer-227/bin/python tests/interop/with_telethon.py --layer 227 --transports full
+suite "$PWD/target/telethon/bin/python" "$PWD/tests/interop/with_telethon.py" --layer 229 --transports all
+suite "$PWD/target/telethon-layer-227/bin/python" "$PWD/tests/interop/with_telethon.py" --layer 227 --transports full

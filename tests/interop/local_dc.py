@@ -62,7 +62,7 @@ class Checks:
     def equal(self, what, found, expected):
         self.that(what, found == expected, {"found": found, "expected": expected})
 
-    async def soon(self, what, awaitable, seconds=10):
+    async def soon(self, what, awaitable, seconds=20):
         """The result of what must come within some seconds."""
         try:
             return await asyncio.wait_for(awaitable, seconds)

@@ -51,7 +51,7 @@ class Inbox {
     this.waiting[kind]?.()
   }
 
-  async next(what, kind, wanted = () => true, seconds = 10) {
+  async next(what, kind, wanted = () => true, seconds = 20) {
     const end = Date.now() + seconds * 1000
     for (;;) {
       const queue = (this.queues[kind] ??= [])

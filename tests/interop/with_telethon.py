@@ -84,7 +84,7 @@ async def transport(name):
     client = client_for(name)
     try:
         await signed_in(client, PHONE, "Tele")
-        async with client.conversation(dc.bot, timeout=10) as conversation:
+        async with client.conversation(dc.bot, timeout=20) as conversation:
             text = f"/echo by {name}: " + "§" * 3000
             await conversation.send_message(text)
             answer = await conversation.get_response()
