@@ -52,7 +52,7 @@ pub(super) enum Stopped {
     ByOperator,
     ByDeaths,
     /// It went over its limits too often.
-    ByLimits,
+    OverLimits,
 }
 
 impl Stopped {
@@ -64,7 +64,7 @@ impl Stopped {
             Stopped::ByDeaths => {
                 format!("its thread died {DEATHS} times in a minute; saving it, or `{start}`, starts it")
             }
-            Stopped::ByLimits => {
+            Stopped::OverLimits => {
                 let (most, within) = lua::STRIKES;
                 let seconds = within.as_secs();
                 format!(

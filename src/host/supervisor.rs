@@ -272,7 +272,7 @@ impl Supervisor {
         }
         let found = slot.found(script);
         if slot.running.as_ref().is_some_and(|running| running.version.is_halted()) {
-            return self.stop_script(script, Stopped::ByLimits);
+            return self.stop_script(script, Stopped::OverLimits);
         }
         let again = slot.may_rise(now);
         self.tell(Event::Died { script: script.to_owned(), version });
