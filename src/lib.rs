@@ -70,10 +70,14 @@
 //! |---|---|
 //! | a saved script answers the next message, on the same connection | `tests/play.rs` |
 //! | `kill -9` loses nothing and needs no new key | `tests/kill.rs` |
+//! | what `store` returned from is on the disk, whatever is killed | `tests/store_kill.rs`, `storage/store/tests.rs` |
+//! | no path of a script leads out of its data folder | `lua/data/tests.rs` |
 //! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack; `benches/neighbours.rs` |
 //! | nor its owner: login codes stay away from it | `lua/login_codes.rs`, `lua/convert/grants.rs` |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
-//! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |
+//! | no call is done twice, and each is answered, whatever the network does | `tests/faults.rs`, `tests/reconnect.rs` |
+//! | clients that others wrote agree with the local DC, in their own layers | `tests/interop-telethon.sh`, `-kurigram.sh`, `-mtcute.sh` |
+//! | what an older layer has otherwise is converted, field by field | `local_dc/layers/tests.rs` |
 //! | layers and clocks are kept apart | `tests/layers.rs` |
 
 pub mod cli;

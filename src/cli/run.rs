@@ -17,6 +17,7 @@ use crate::host::control::Control;
 use crate::host::{Host, needs_restart};
 use crate::mtproto::Transport;
 use crate::net::Clock;
+use crate::storage::store::Stores;
 
 /// How long handlers may go on when the program is asked to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -34,15 +35,13 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let config = Config::read(&options.config)?;
     let folder = config.path(&config.scripts.folder);
     ensure!(folder.is_dir(), "{}: no such folder; `[scripts] folder` names the scripts' folder", folder.display());
-    if config.network.pfs == Some(true) {
-        tracing::warn!("network.pfs: this version has no forward secrecy yet; the permanent key encrypts");
-    }
     let clock = Clock::real();
     let client = Client::start(client_config(&config)?, clock.clone()).await?;
     let me = client.me();
     tracing::info!("running as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
     let started = Arc::new(config);
-    let host_options = crate::host::Options { folder, config: started.clone() };
+    let mut host_options = crate::host::Options::new(folder, started.clone());
+    host_options.stores = Stores::at(started.store_file());
     let mut ending = Ending::listen().context("listening for signals")?;
     let mut hangup = Hangup::listen().context("listening for signals")?;
     let host = Host::start(host_options, client.clone(), clock, tokio::sync::broadcast::channel(64).0).await;
@@ -125,6 +124,11 @@ fn client_config(config: &Config) -> Result<client::Config> {
     let session = SessionAt::File(config.path(&account.session));
     let mut options = client::Config::new(api_id, api_hash, sign_in, session);
     options.dcs = config.network.dc.iter().map(|dc| client::Dc { id: dc.id, address: dc.address }).collect();
+    options.websockets = config.network.websocket.read()?;
+    options.ipv6 = config.network.ipv6;
+    if config.network.pfs == Some(false) {
+        options.temporary_key_life = None;
+    }
     options.public_keys = keys;
     options.transport = transport;
     options.obfuscated = config.network.obfuscated;

@@ -9,7 +9,10 @@ use bytes::Bytes;
 
 use crate::crypto::RsaPublicKey;
 use crate::mtproto::Transport;
-use crate::net::dial::Via;
+use crate::net::dial::{Via, WebSocket};
+
+/// As in Telegram's own apps.
+const TEMPORARY_KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How to become and stay signed in.
 #[derive(Clone)]
@@ -33,11 +36,30 @@ pub enum SessionAt {
     Open(crate::storage::Session),
 }
 
-/// A data center's address.
+/// An address of a data center.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dc {
     pub id: i32,
     pub address: SocketAddr,
+}
+
+/// Whether DCs are reached over WebSocket, and where. It is obfuscated in any case.
+/// <https://core.telegram.org/mtproto/transports#websocket>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WebSockets {
+    #[default]
+    Off,
+    /// Telegram's own, over TLS; by `test_dc` those of its test DCs.
+    Telegram,
+    /// These, by the number of the DC; a new account begins at the first.
+    At(Vec<(i32, WebSocket)>),
+}
+
+impl WebSockets {
+    /// True unless the configuration names servers of its own.
+    pub(super) fn is_telegram(&self) -> bool {
+        !matches!(self, WebSockets::At(_))
+    }
 }
 
 /// What a client is started with. [`Config::new`] has the usual values for the rest.
@@ -47,8 +69,16 @@ pub struct Config {
     pub api_hash: String,
     pub sign_in: SignIn,
     pub session: SessionAt,
-    /// Instead of Telegram's own where not empty; a new account begins at the first.
+    /// Instead of Telegram's own where not empty; a new account begins at the first. A DC may have several addresses, which
+    /// are tried in their order.
     pub dcs: Vec<Dc>,
+    /// Telegram's addresses of IPv6 as well, and first.
+    pub ipv6: bool,
+    /// Instead of TCP.
+    pub websockets: WebSockets,
+    /// How long a temporary key lives, by which everything is encrypted; it is replaced before. None lets the permanent key
+    /// encrypt, which then opens all that was ever recorded. <https://core.telegram.org/api/pfs>
+    pub temporary_key_life: Option<Duration>,
     /// Instead of Telegram's own where not empty.
     pub public_keys: Vec<RsaPublicKey>,
     /// Telegram's test DCs, where `dcs` is empty.
@@ -75,6 +105,9 @@ impl Config {
             sign_in,
             session,
             dcs: Vec::new(),
+            ipv6: false,
+            websockets: WebSockets::Off,
+            temporary_key_life: Some(TEMPORARY_KEY_LIFE),
             public_keys: Vec::new(),
             test_dc: false,
             transport: Transport::Intermediate,

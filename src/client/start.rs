@@ -1,17 +1,17 @@
 //! From a configuration to a client that is signed in.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::addresses::{endpoint, first_dc, note_dcs};
 use super::core::Core;
+use super::endings::Ending;
 use super::invoke::Caller;
 use super::sign_in::sign_in;
-use super::telegram;
 use super::updates::{Updates, task};
-use super::{CallError, Client, Config, Dc, Me, Peers, SessionAt, SignIn};
+use super::{CallError, Client, Config, Me, Peers, RpcError, SessionAt, SignIn};
 use crate::crypto::AuthKey;
 use crate::mtproto::exchange::telegram_keys;
 use crate::net::{self, Clock, Connection, Fatal, Options};
@@ -27,8 +27,11 @@ pub enum StartError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error("DC {dc} at {address} cannot be reached ({reason}): check the network and the address")]
-    Unreachable { dc: i32, address: SocketAddr, reason: String },
-    #[error("no address is known for DC {0}: add it to `dc` in the configuration")]
+    Unreachable { dc: i32, address: String, reason: String },
+    /// Whoever answers at the address is not whom `public_keys` names.
+    #[error("DC {dc} at {address} is not who it should be ({reason}): {advice}")]
+    WrongServer { dc: i32, address: String, reason: String, advice: &'static str },
+    #[error("no address is known for DC {0}: add it to `network.dc` or `network.websocket` in the configuration")]
     UnknownDc(i32),
     #[error("nobody is signed in in session {}: set bot_token in [account]", .0.display())]
     NotSignedIn(PathBuf),
@@ -59,12 +62,15 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
     let mut dc = account.map_or_else(|| first_dc(&config), |account| account.dc);
     let mut migrations = 0;
     let (caller, incoming, user) = loop {
-        let (caller, incoming) = connect(&config, &session, &clock, dc).await?;
-        let Ok(answer) = clock.timeout(config.connect_timeout, caller.call(introduction.clone())).await else {
-            let reason = "it does not answer".to_owned();
-            return Err(StartError::Unreachable { dc, address: address(&config, &session, dc)?, reason });
+        let (caller, incoming) = match connect(&config, &session, &clock, dc, &introduction).await {
+            // A key that nobody signed in with is worth no more than a new one.
+            Err(StartError::SignedOut { .. }) if account.is_none() && session.key(dc).is_some() => {
+                tracing::info!("the key for DC {dc} is no longer known there; agreeing on another");
+                session.set_key(dc, None);
+                continue;
+            }
+            connected => connected?,
         };
-        note_dcs(&config, &session, &answer.map_err(|error| explain(error, &session, &caller))?);
         if account.is_some() {
             let me = get_me(&caller).await.map_err(|error| explain(error, &session, &caller))?;
             break (caller, incoming, me);
@@ -105,7 +111,7 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
     let updates = Updates::new(state, session.channels(), peers.clone(), (me.id, me.is_bot), now);
     let status = caller.connection.status();
     let core = Arc::new(Core::new(clock, session, peers, Arc::new(me), updates, Some(caller)));
-    let task = tokio::spawn(task::run(core.clone(), incoming, status, introduction, dc));
+    let task = tokio::spawn(task::run(core.clone(), incoming, status, dc));
     Ok(Client::new(core, Some(task)))
 }
 
@@ -137,45 +143,35 @@ fn check_account(config: &Config, session: &Session, account: Option<Account>) -
     }
 }
 
-fn first_dc(config: &Config) -> i32 {
-    config.dcs.first().map_or(telegram::FIRST_DC, |dc| dc.id)
-}
-
-/// The configuration's addresses stand alone; Telegram's own are only where to begin, and later what help.getConfig says.
-fn address(config: &Config, session: &Session, dc: i32) -> Result<SocketAddr, StartError> {
-    let in_list = |dcs: &[Dc]| dcs.iter().find(|known| known.id == dc).map(|known| known.address);
-    if !config.dcs.is_empty() {
-        return in_list(&config.dcs).ok_or(StartError::UnknownDc(dc));
-    }
-    let stored = session.dcs().into_iter().find(|(id, _)| *id == dc).and_then(|(_, address)| address.parse().ok());
-    let own = if config.test_dc { telegram::test_dcs() } else { telegram::dcs() };
-    stored.or_else(|| in_list(&own)).ok_or(StartError::UnknownDc(dc))
-}
-
 /// Returns once the DC speaks with us; with a key that is on disk.
 async fn connect(
     config: &Config,
     session: &Session,
     clock: &Clock,
     dc: i32,
+    introduction: &Bytes,
 ) -> Result<(Caller, net::Updates), StartError> {
-    let address = address(config, session, dc)?;
+    let endpoint = endpoint(config, session, dc)?;
+    let address = endpoint.to_string();
     let key = session.key(dc).map(|key| net::Key {
         auth_key: AuthKey::new(key.auth_key),
         server_salt: key.server_salt,
         time_offset: key.time_offset,
+        created: key.created,
     });
     let had_key = key.is_some();
     let public_keys = if config.public_keys.is_empty() { telegram_keys() } else { config.public_keys.clone() };
     let number = if config.test_dc { dc + 10_000 } else { dc };
     let options = Options {
         dc: number,
-        address,
+        endpoint,
         transport: config.transport,
         obfuscated: config.obfuscated,
         via: config.proxy.clone(),
         public_keys,
         key,
+        temporary_key_life: config.temporary_key_life,
+        opening: Some(introduction.clone()),
     };
     let (connection, incoming) = Connection::open(options, clock.clone());
     let mut status = connection.status();
@@ -184,13 +180,24 @@ async fn connect(
         .await
         .is_ok();
     let status = connection.status().borrow().clone();
+    if let Some(fatal) = &status.fatal {
+        return Err(match (Ending::of_fatal(fatal), fatal) {
+            (Some(ending), _) => signed_out(ending, session),
+            (None, Fatal::Rejected(error)) => {
+                explain_error(RpcError::new(error.code, &error.message, "initConnection"))
+            }
+            (None, Fatal::UnknownServer(reason)) => {
+                StartError::WrongServer { dc, address, reason: reason.clone(), advice: advice_on_keys(config) }
+            }
+            (None, fatal) => StartError::Unreachable { dc, address, reason: fatal.to_string() },
+        });
+    }
     if !connected || !status.connected {
-        let reason = match (&status.fatal, status.trouble) {
-            (Some(fatal), _) => fatal.to_string(),
-            (None, Some(trouble)) => trouble,
-            (None, None) => "no answer".to_owned(),
-        };
+        let reason = status.trouble.unwrap_or_else(|| "it does not answer".to_owned());
         return Err(StartError::Unreachable { dc, address, reason });
+    }
+    if let Some(answer) = &status.opening {
+        note_dcs(config, session, answer);
     }
     if let (false, Some(key)) = (had_key, &status.key) {
         session.set_key(dc, Some(task::stored(key)));
@@ -198,6 +205,17 @@ async fn connect(
     }
     let caller = Caller { connection, clock: clock.clone(), flood_sleep_threshold: config.flood_sleep_threshold };
     Ok((caller, incoming))
+}
+
+/// What to do about a server that proves itself by none of the keys that were given.
+fn advice_on_keys(config: &Config) -> &'static str {
+    match (config.public_keys.is_empty(), config.dcs.is_empty() && config.websockets.is_telegram()) {
+        (true, true) => {
+            "something between here and Telegram answers in its place, or moongram is too old to know its key"
+        }
+        (true, false) => "add its public key to `network.public_keys`, as `moongram dc` prints it",
+        (false, _) => "`network.public_keys` has to hold its public key, as `moongram dc` prints it",
+    }
 }
 
 /// The call that every session begins with. <https://core.telegram.org/api/invoking#saving-client-info>
@@ -222,27 +240,6 @@ fn introduction(config: &Config) -> Bytes {
     let query = Raw::new(&init).expect("initConnection is a function");
     functions::InvokeWithLayer { layer: LAYER, query }.write(&mut body);
     body.into()
-}
-
-/// Keeps the addresses that help.getConfig tells, unless the configuration has its own.
-fn note_dcs(config: &Config, session: &Session, answer: &[u8]) {
-    let mut reader = Reader::new(answer);
-    if !config.dcs.is_empty() || config.test_dc || reader.expect(types::Config::ID).is_err() {
-        return;
-    }
-    let Ok(answer) = types::Config::read(&mut reader) else { return };
-    let usable = answer.dc_options.iter().filter_map(|option| {
-        let enums::DcOption::DcOption(option) = option;
-        let plain = !(option.ipv6 || option.media_only || option.tcpo_only || option.cdn || option.secret.is_some());
-        plain.then(|| (option.id, format!("{}:{}", option.ip_address, option.port)))
-    });
-    let mut dcs: Vec<(i32, String)> = Vec::new();
-    for (id, address) in usable {
-        if !dcs.iter().any(|(known, _)| *known == id) {
-            dcs.push((id, address));
-        }
-    }
-    session.set_dcs(dcs);
 }
 
 async fn get_me(caller: &Caller) -> Result<Bytes, CallError> {
@@ -280,27 +277,34 @@ fn me(raw: &Bytes) -> Result<Me, CallError> {
 
 /// An error of the first calls, with what to do about it.
 fn explain(error: CallError, session: &Session, caller: &Caller) -> StartError {
-    const ANEW: &str = "move the session file away and sign in anew";
-    let signed_out =
-        |reason: String, advice| StartError::SignedOut { session: session.path().to_owned(), reason, advice };
-    match error {
-        CallError::Closed { reason } => match caller.connection.status().borrow().fatal {
-            Some(Fatal::KeyUnknown) => signed_out("the server does not know its auth key".into(), ANEW),
-            _ => CallError::Closed { reason }.into(),
-        },
-        CallError::Rpc(error) if error.is("ACCESS_TOKEN_*") => StartError::BadToken(error.name),
-        CallError::Rpc(error) if error.is("API_ID_*") => StartError::BadApiId(error.name),
-        CallError::Rpc(error) if error.is("PHONE_CODE_*") || error.is("PHONE_NUMBER_*") => {
-            StartError::BadCode(error.name, "check the number, and ask for a new code")
-        }
-        CallError::Rpc(error) if error.is("SESSION_PASSWORD_NEEDED") => {
-            StartError::BadCode(error.name, "accounts with a two-step verification password are not supported yet")
-        }
-        CallError::Rpc(error) if error.is("AUTH_KEY_DUPLICATED") => {
-            signed_out(error.name, "two programs used it at once and Telegram closed it; sign in anew, once for each")
-        }
-        CallError::Rpc(error) if error.is("USER_DEACTIVATED*") => signed_out(error.name, "the account was deleted"),
-        CallError::Rpc(error) if error.code == 401 => signed_out(error.name, ANEW),
-        error => error.into(),
+    let fatal = caller.connection.status().borrow().fatal.clone();
+    let ending = match &error {
+        CallError::Closed { .. } => fatal.as_ref().and_then(Ending::of_fatal),
+        CallError::Rpc(error) => Ending::of_error(error),
+        _ => None,
+    };
+    match (ending, error) {
+        (Some(ending), _) => signed_out(ending, session),
+        (None, CallError::Rpc(error)) => explain_error(error),
+        (None, error) => error.into(),
+    }
+}
+
+fn signed_out(ending: Ending, session: &Session) -> StartError {
+    let Ending { reason, advice } = ending;
+    StartError::SignedOut { session: session.path().to_owned(), reason, advice }
+}
+
+fn explain_error(error: RpcError) -> StartError {
+    if error.is("ACCESS_TOKEN_*") {
+        StartError::BadToken(error.name)
+    } else if error.is("API_ID_*") || error.is("CONNECTION_API_ID_INVALID") {
+        StartError::BadApiId(error.name)
+    } else if error.is("PHONE_CODE_*") || error.is("PHONE_NUMBER_*") {
+        StartError::BadCode(error.name, "check the number, and ask for a new code")
+    } else if error.is("SESSION_PASSWORD_NEEDED") {
+        StartError::BadCode(error.name, "accounts with a two-step verification password are not supported yet")
+    } else {
+        CallError::Rpc(error).into()
     }
 }

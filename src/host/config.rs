@@ -10,9 +10,10 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::folder::Selection;
+use crate::client::WebSockets;
 use crate::lua;
 use crate::mtproto::Transport;
-use crate::net::dial::Via;
+use crate::net::dial::{Via, WebSocket};
 
 /// The file's name where none is given.
 pub const FILE: &str = "moongram.toml";
@@ -28,6 +29,9 @@ pub struct Config {
     /// The folder that relative paths start from: where the file lies.
     #[serde(skip)]
     pub base: PathBuf,
+    /// The file itself, where there is one.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -67,7 +71,10 @@ pub struct Network {
     pub proxy: Via,
     pub ipv6: bool,
     pub pfs: Option<bool>,
+    /// One of several may have the same id: each is tried.
     pub dc: Vec<Dc>,
+    /// Read by `WebSocketsAt`.
+    pub websocket: WebSocketsAt,
     pub public_keys: Vec<PathBuf>,
     pub test_dc: bool,
 }
@@ -86,6 +93,40 @@ pub enum TransportName {
 pub struct Dc {
     pub id: i32,
     pub address: SocketAddr,
+}
+
+/// `websocket = true`, or `websocket = [{ id = 2, url = "ws://127.0.0.1:4430/apiws" }]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected true, false, or a list of tables with id and url")]
+pub enum WebSocketsAt {
+    #[default]
+    #[serde(skip)]
+    Unsaid,
+    Telegram(bool),
+    Given(Vec<WebSocketAt>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WebSocketAt {
+    pub id: i32,
+    pub url: String,
+}
+
+impl WebSocketsAt {
+    /// As the client wants it.
+    pub fn read(&self) -> Result<WebSockets> {
+        Ok(match self {
+            WebSocketsAt::Unsaid | WebSocketsAt::Telegram(false) => WebSockets::Off,
+            WebSocketsAt::Telegram(true) => WebSockets::Telegram,
+            WebSocketsAt::Given(given) => {
+                let read = |at: &WebSocketAt| {
+                    let socket = WebSocket::parse(&at.url).with_context(|| format!("`{}`", at.url));
+                    Ok((at.id, socket.context("`network.websocket`")?))
+                };
+                WebSockets::At(given.iter().map(read).collect::<Result<_>>()?)
+            }
+        })
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -119,6 +160,8 @@ pub struct Limits {
     pub memory: Option<usize>,
     #[serde(deserialize_with = "duration")]
     pub cpu: Option<Duration>,
+    #[serde(deserialize_with = "size")]
+    pub store: Option<usize>,
     /// Updates that wait.
     pub updates: Option<usize>,
     /// Handlers and tasks that run.
@@ -134,6 +177,7 @@ impl Limits {
         Limits {
             memory: self.memory.or(wider.memory),
             cpu: self.cpu.or(wider.cpu),
+            store: self.store.or(wider.store),
             updates: self.updates.or(wider.updates),
             running: self.running.or(wider.running),
             waiting: self.waiting.or(wider.waiting),
@@ -147,6 +191,7 @@ impl Limits {
         lua::Limits {
             memory: self.memory.unwrap_or(usual.memory),
             cpu: self.cpu.unwrap_or(usual.cpu),
+            store: self.store.map_or(usual.store, |store| store as u64),
             updates: self.updates.unwrap_or(usual.updates),
             running: self.running.unwrap_or(usual.running),
             waiting: self.waiting.unwrap_or(usual.waiting),
@@ -205,14 +250,15 @@ impl Secret {
     }
 }
 
-const LIMITS: &[&str] = &["memory", "cpu", "updates", "running", "waiting", "timers"];
+const LIMITS: &[&str] = &["memory", "cpu", "store", "updates", "running", "waiting", "timers"];
 
 /// The keys of the file by table; `*` stands for any name, an empty list for anything at all.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["account", "accounts", "network", "scripts", "script", "http"]),
     ("account", &["api_id", "api_hash", "bot_token", "phone", "session", "passphrase", "flood_sleep_threshold"]),
-    ("network", &["transport", "obfuscated", "proxy", "ipv6", "pfs", "dc", "public_keys", "test_dc"]),
+    ("network", &["transport", "obfuscated", "proxy", "ipv6", "pfs", "dc", "websocket", "public_keys", "test_dc"]),
     ("network.dc", &["id", "address"]),
+    ("network.websocket", &["id", "url"]),
     ("scripts", &["folder", "include", "exclude", "limits"]),
     ("scripts.limits", LIMITS),
     ("script", &["*"]),
@@ -227,6 +273,7 @@ impl Config {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let mut config = Config::parse(&text, std::env::vars()).with_context(|| path.display().to_string())?;
         config.base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        config.file = Some(path.to_owned());
         Ok(config)
     }
 
@@ -300,9 +347,7 @@ impl Config {
 fn ensure_supported(table: &toml::Table) -> Result<()> {
     let get = |section: &str, key: &str| table.get(section).and_then(|t| t.get(key));
     let is_on = |value: Option<&toml::Value>| value.is_some_and(|v| *v != toml::Value::Boolean(false));
-    for (section, key) in [("network", "ipv6"), ("account", "passphrase")] {
-        ensure!(!is_on(get(section, key)), "`{section}.{key}` is not supported by this version: take it out");
-    }
+    ensure!(!is_on(get("account", "passphrase")), "`account.passphrase` is not supported by this version: take it out");
     ensure!(!table.contains_key("accounts"), "several `[[accounts]]` are not supported by this version: use [account]");
     ensure!(!table.contains_key("http"), "`[http]` is not supported by this version: take it out");
     Ok(())
@@ -327,6 +372,13 @@ impl Network {
             _ => true,
         };
         ensure!(!full || carries_full, "`network.proxy`: an MTProxy does not carry the full transport");
+        let websockets = self.websocket.read()?;
+        if websockets != WebSockets::Off {
+            ensure!(!full, "`network.websocket`: the full transport does not go over WebSocket; choose another");
+            let mtproxy = matches!(self.proxy, Via::MtProxy { .. });
+            ensure!(!mtproxy, "`network.websocket`: an MTProxy carries no WebSocket; take one of the two out");
+            ensure!(self.dc.is_empty(), "`network.dc` and `network.websocket` both say where DCs are: take one out");
+        }
         Ok(())
     }
 }
@@ -391,7 +443,8 @@ fn set_from_environment(root: &mut toml::Table, path: &str, value: &str) -> Resu
     }
     // What reads as TOML is that value; a plain word or a token is a string.
     let parsed = match key.as_str() {
-        "api_hash" | "bot_token" | "phone" | "passphrase" | "session" | "proxy" | "folder" | "memory" | "cpu" => None,
+        "api_hash" | "bot_token" | "phone" | "passphrase" | "session" | "proxy" | "folder" | "memory" | "cpu"
+        | "store" => None,
         _ => toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v")),
     };
     at.insert(key, parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
@@ -445,150 +498,4 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config> {
-        Config::parse(text, [])
-    }
-
-    fn refusal(text: &str) -> String {
-        format!("{:#}", parse(text).expect_err("an error"))
-    }
-
-    const WHOLE: &str = r#"
-        [account]
-        api_id = 12345
-        api_hash = { env = "API_HASH" }
-        bot_token = "1:abc"
-        session = "other.db"
-        flood_sleep_threshold = 10
-        [network]
-        transport = "abridged"
-        pfs = false
-        dc = [{ id = 2, address = "127.0.0.1:4430" }]
-        public_keys = ["dc.pem"]
-        [scripts]
-        folder = "mine"
-        exclude = ["old_*"]
-        [scripts.limits]
-        memory = "32MiB"
-        cpu = "500ms"
-        updates = 100
-        running = 10
-        waiting = 20
-        timers = 30
-        [script.weather]
-        allow = ["http:api.example.com"]
-        config = { city = "Berlin" }
-        limits = { cpu = "2s", timers = 5 }
-    "#;
-
-    #[test]
-    fn every_documented_key_is_read() {
-        let config = parse(WHOLE).expect("a configuration");
-        assert_eq!(config.account.api_id, Some(12345));
-        assert_eq!(config.network.transport, TransportName::Abridged);
-        assert_eq!(config.network.dc[0].address.port(), 4430);
-        let weather = config.script("weather");
-        assert_eq!((weather.limits.memory, weather.limits.cpu), (Some(32 << 20), Some(Duration::from_secs(2))));
-        assert_eq!(weather.config.expect("a table")["city"].as_str(), Some("Berlin"));
-        let other = config.script("other").limits.resolve();
-        assert_eq!((other.cpu, other.updates, other.running), (Duration::from_millis(500), 100, 10));
-        assert_eq!((other.waiting, other.timers), (20, 30));
-        assert_eq!(config.script("weather").limits.timers, Some(5));
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error_with_its_line_and_the_nearest_known_one() {
-        let error = refusal("[account]\napi_idd = 1\n");
-        assert!(error.contains("line 2: unknown key `account.api_idd`; did you mean `api_id`?"), "{error}");
-        let error = refusal("[script.weather]\nalow = []\n");
-        assert!(error.contains("`script.weather.alow`; did you mean `allow`?"), "{error}");
-        let error = refusal("[network]\ndc = [{ id = 2, adress = \"127.0.0.1:1\" }]\n");
-        assert!(error.contains("did you mean `address`?"), "{error}");
-    }
-
-    #[test]
-    fn a_script_s_own_configuration_is_free_in_its_keys() {
-        assert!(parse("[script.a.config]\nanything = { at = \"all\" }").is_ok());
-    }
-
-    #[test]
-    fn a_wrong_value_is_named() {
-        for (text, expected) in [
-            ("[scripts.limits]\nmemory = \"lots\"", "is not a size"),
-            ("[scripts.limits]\ncpu = \"1 fortnight\"", "is not a time"),
-            ("[scripts.limits]\nmemory = \"0B\"", "`scripts.limits.memory` is too little: a script needs 1 MiB"),
-            ("[script.a.limits]\nmemory = \"100KiB\"", "`script.a.limits.memory` is too little"),
-            ("[script.a.limits]\ncpu = \"0s\"", "`script.a.limits.cpu` is too little: a handler needs 1 ms"),
-            ("[scripts.limits]\nrunning = 0", "`scripts.limits.running` is 0"),
-            ("[scripts.limits]\ntimers = -1", "`timers`: invalid value"),
-            ("[scripts.limits]\ntimer = 1", "did you mean `timers`?"),
-            ("[network]\ntransport = \"pigeon\"", "pigeon"),
-            ("[account]\napi_id = \"x\"", "invalid type"),
-            ("[account", "line 1"),
-            ("[network]\nproxy = \"ftp://h:1\"", "`network.proxy`: a proxy begins with socks5://"),
-            ("[network]\nproxy = 1080", "`network.proxy` is not a text"),
-            ("[network]\ntransport = \"full\"\nobfuscated = true", "`network.obfuscated`: the full transport"),
-            (
-                "[network]\ntransport = \"full\"\nproxy = \"mtproxy://h:1?secret=00112233445566778899aabbccddeeff\"",
-                "`network.proxy`: an MTProxy does not carry the full transport",
-            ),
-        ] {
-            let error = refusal(text);
-            assert!(error.contains(expected), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let environment = [
-            ("MOONGRAM_ACCOUNT_API_ID", "7"),
-            ("MOONGRAM_ACCOUNT_BOT_TOKEN", "5:token"),
-            ("MOONGRAM_SCRIPTS_FOLDER", "elsewhere"),
-            ("MOONGRAM_SCRIPTS_LIMITS_MEMORY", "1GiB"),
-            ("MOONGRAM_SOMETHING_ELSE", "x"),
-        ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = Config::parse(WHOLE, environment).expect("a configuration");
-        assert_eq!(config.account.api_id, Some(7));
-        let token = config.account.bot_token.expect("a token").read(Path::new(".")).expect("read");
-        assert_eq!(token, "5:token");
-        assert_eq!(config.scripts.folder, Path::new("elsewhere"));
-        assert_eq!(config.scripts.limits.memory, Some(1 << 30));
-    }
-
-    #[test]
-    fn the_network_is_read() {
-        let config =
-            parse("[network]\nobfuscated = true\nproxy = \"socks5://ann:hush@h:1080\"").expect("a configuration");
-        assert!(config.network.obfuscated);
-        assert_eq!(config.network.proxy, Via::parse("socks5://ann:hush@h:1080").expect("a proxy"));
-        assert!(!format!("{config:?}").contains("hush"));
-        assert_eq!(parse("").expect("a configuration").network.proxy, Via::Direct);
-        let environment = [("MOONGRAM_NETWORK_PROXY".to_owned(), "http://h:3128".to_owned())];
-        let config = Config::parse(WHOLE, environment).expect("a configuration");
-        assert_eq!(config.network.proxy.to_string(), "http://h:3128");
-    }
-
-    #[test]
-    fn a_wrong_proxy_is_named_by_its_key_and_not_repeated() {
-        for proxy in
-            ["socks5://ann:hush", "socks5://ann@h:hush", "hush://h:1", "http://hush@:1", "mtproxy://h:1?secret=hush"]
-        {
-            let error = refusal(&format!("[network]\nproxy = \"{proxy}\""));
-            assert!(error.contains("`network.proxy`") && !error.contains("hush"), "{proxy}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_secret_is_never_shown() {
-        let config = parse("[account]\nbot_token = \"12:hush\"").expect("a configuration");
-        assert!(!format!("{config:?}").contains("hush"));
-        for wrong in ["bot_token = \"12:hush", "bot_token = [\"12:hush\"]", "bot_token = { token = \"12:hush\" }"] {
-            let error = refusal(&format!("[account]\napi_id = 1\n{wrong}\n"));
-            assert!(!error.contains("hush"), "{error}");
-        }
-    }
-}
+mod tests;

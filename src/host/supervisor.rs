@@ -18,8 +18,9 @@ use super::links::Links;
 use super::slot::{Carry, Load, NotReplaced, Running, SAVED_TWICE, Slot, Stopped, hash_of, replace};
 use super::watch::{Change, POLL_EVERY, Watch};
 use crate::client::Client;
-use crate::lua::{self, Env, Inbox, Reason, ScriptSpec, Version};
+use crate::lua::{self, Env, Inbox, Places, Reason, ScriptSpec, Version};
 use crate::net::Clock;
+use crate::storage::store::Stores;
 
 /// A file that vanished may come back under the same name: editors and git write by removing first.
 const GONE_FOR_GOOD: Duration = Duration::from_millis(100);
@@ -28,6 +29,18 @@ const GONE_FOR_GOOD: Duration = Duration::from_millis(100);
 pub struct Options {
     pub folder: PathBuf,
     pub config: Arc<Config>,
+    /// What the scripts keep.
+    pub stores: Stores,
+    /// Where their files lie.
+    pub places: Places,
+}
+
+impl Options {
+    /// With stores that are gone with the host, and files where the configuration has them.
+    pub fn new(folder: PathBuf, config: Arc<Config>) -> Options {
+        let places = config.places();
+        Options { folder, config, stores: Stores::in_memory(), places }
+    }
 }
 
 impl Host {
@@ -42,8 +55,11 @@ impl Host {
         let (requests, incoming) = mpsc::channel(16);
         // A version dies once: there are no more of these than versions.
         let (deaths, died) = mpsc::unbounded_channel();
+        let mut env = Env::new(client.clone(), clock.clone());
+        env.stores = options.stores.clone();
+        env.places = Arc::new(options.places.clone());
         let mut supervisor = Supervisor {
-            env: Env::new(client.clone(), clock.clone()),
+            env,
             client: client.clone(),
             clock: clock.clone(),
             options,

@@ -28,6 +28,11 @@ pub const NAMES: &[Name] = &[
     name("script.config", ""),
     name("script.state", ""),
     name("script.on_unload", "(fn)"),
+    name("store.delete", "(key) -> boolean"),
+    name("store.get", "(key, default?) -> any"),
+    name("store.keys", "(prefix?) -> string[]"),
+    name("store.set", "(key, value)"),
+    name("store.update", "(key, fn) -> any"),
     name("timer.after", "(seconds, fn) -> timer"),
     name("timer.every", "(seconds, fn) -> timer"),
     name("tg.api", ""),
@@ -100,7 +105,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("names.lua");
         let code = "local found = {}
-            for _, space in ipairs({'json', 'log', 'script', 'timer', 'tg', 'filters'}) do
+            for _, space in ipairs({'json', 'log', 'script', 'store', 'timer', 'tg', 'filters'}) do
               for name in pairs(_G[space]) do found[#found + 1] = space .. '.' .. name end
             end
             script.state.found = found";

@@ -32,6 +32,7 @@ use super::version::Shared;
 pub(super) use super::waits::Wait;
 use super::waits::Waits;
 use crate::client::Update;
+use crate::storage::store::Store;
 
 /// Where a version is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,9 @@ pub(super) struct Runtime {
     pub shared: Arc<Shared>,
     pub files: Files,
     pub grants: Grants,
+    pub store: Store,
+    /// The function of a `store.update` runs, which must not wait.
+    pub in_update: Cell<bool>,
     pub login_codes: LoginCodes,
     pub budget: Rc<Budget>,
     pub phase: Cell<Phase>,
@@ -170,6 +174,8 @@ impl Runtime {
         Rc::new(Runtime {
             files: Files::new(&spec),
             grants: Grants::new(&spec.allow),
+            store: env.stores.of(&spec.name, spec.limits.store),
+            in_update: Cell::new(false),
             login_codes: LoginCodes::new(&spec.allow, env.client.me().is_bot),
             budget: Budget::new(spec.limits.cpu, shared.beat.clone()),
             outside: Outside::new(spec.limits.memory),

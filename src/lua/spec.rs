@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::data::Places;
 use crate::client::Client;
 use crate::net::Clock;
+use crate::storage::store::Stores;
 
 /// One script as the host found it.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +61,8 @@ pub struct Limits {
     /// Handlers that wait in `ask`, `wait_for` and `sleep`.
     pub waiting: usize,
     pub timers: usize,
+    /// Bytes that its store holds.
+    pub store: u64,
 }
 
 impl Limits {
@@ -77,6 +81,7 @@ impl Default for Limits {
             running: 1_000,
             waiting: 20_000,
             timers: 1_000,
+            store: 256 << 20,
         }
     }
 }
@@ -86,10 +91,15 @@ impl Default for Limits {
 pub struct Env {
     pub client: Client,
     pub clock: Clock,
+    /// What they keep.
+    pub stores: Stores,
+    /// Where their files lie.
+    pub places: Arc<Places>,
 }
 
 impl Env {
+    /// Without a place for files, and with stores that are gone with the last of its clones.
     pub fn new(client: Client, clock: Clock) -> Env {
-        Env { client, clock }
+        Env { client, clock, stores: Stores::in_memory(), places: Arc::default() }
     }
 }

@@ -1,23 +1,23 @@
-//! Opening a session: its lock, its permissions, its schema, and what is said about a file that cannot be used.
+//! Opening a session: its permissions, its schema, and what is said about a file that cannot be used.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
+use super::place::{beside, owner_only, tighten};
 use super::{Account, Known, StorageError, StoredKey, UpdateState};
 
 /// Stands in the header of every session: "moon".
 const APPLICATION_ID: i64 = 0x6d6f_6f6e;
-/// Of the tables below. A change adds a step to `migrate` and one to this.
-const VERSION: i64 = 1;
+/// Of the tables below. A change adds a step to [`migrate`] and one to this.
+const VERSION: i64 = 2;
 /// A file up to this size is read through when it is opened; a larger one shows its faults when they are met.
 const CHECKED_SIZE: u64 = 4 << 20;
 
 const SCHEMA: &str = "
     CREATE TABLE auth_key (
-        dc INTEGER PRIMARY KEY, auth_key BLOB NOT NULL, server_salt INTEGER NOT NULL, time_offset INTEGER NOT NULL
+        dc INTEGER PRIMARY KEY, auth_key BLOB NOT NULL, server_salt INTEGER NOT NULL, time_offset INTEGER NOT NULL,
+        created INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE TABLE dc (id INTEGER PRIMARY KEY, address TEXT NOT NULL) STRICT;
     CREATE TABLE account (
@@ -36,33 +36,6 @@ const SCHEMA: &str = "
     CREATE INDEX peer_username ON peer (username) WHERE username IS NOT NULL;
     CREATE INDEX peer_phone ON peer (phone) WHERE phone IS NOT NULL;
 ";
-
-/// Held while a session is open: no other process opens it meanwhile. The system releases it however the process ends.
-pub(super) struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    pub fn take(session: &Path) -> Result<Lock, StorageError> {
-        let path = beside(session, ".lock");
-        let failed = |source| StorageError::Open { path: path.clone(), source };
-        let mut file = owner_only().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-        tighten(&path);
-        match fs4::FileExt::try_lock(&file) {
-            Ok(()) => {}
-            Err(fs4::TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let _ = file.read_to_string(&mut pid);
-                let pid = if pid.trim().is_empty() { "unknown".to_owned() } else { pid.trim().to_owned() };
-                return Err(StorageError::InUse { path: session.to_owned(), pid });
-            }
-            Err(fs4::TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        // The number is for the message only: a full disk that cannot take it is no reason to refuse.
-        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Lock { _file: file })
-    }
-}
 
 /// Opens for writing; creates the file, with its tables, where there is none.
 pub(super) fn open(path: &Path) -> Result<Connection, StorageError> {
@@ -118,9 +91,14 @@ fn load_known(db: &Connection) -> rusqlite::Result<Known> {
         })
         .optional()?;
     let keys = db
-        .prepare("SELECT dc, auth_key, server_salt, time_offset FROM auth_key")?
+        .prepare("SELECT dc, auth_key, server_salt, time_offset, created FROM auth_key")?
         .query_map([], |row| {
-            let key = StoredKey { auth_key: row.get(1)?, server_salt: row.get(2)?, time_offset: row.get(3)? };
+            let key = StoredKey {
+                auth_key: row.get(1)?,
+                server_salt: row.get(2)?,
+                time_offset: row.get(3)?,
+                created: row.get(4)?,
+            };
             Ok((row.get(0)?, key))
         })?
         .collect::<rusqlite::Result<_>>()?;
@@ -175,6 +153,19 @@ fn prepare(path: &Path, db: &Connection, size: u64) -> Result<(), Unusable> {
             "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
         );
         db.execute_batch(&create)?;
+    } else {
+        migrate(db, version)?;
+    }
+    Ok(())
+}
+
+/// Brings the tables of an older version to this one, each step whole or not at all.
+fn migrate(db: &Connection, version: i64) -> rusqlite::Result<()> {
+    if version < 2 {
+        db.execute_batch(
+            "BEGIN IMMEDIATE; ALTER TABLE auth_key ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+             PRAGMA user_version = 2; COMMIT;",
+        )?;
     }
     Ok(())
 }
@@ -195,43 +186,3 @@ fn unusable(path: &Path, error: rusqlite::Error) -> StorageError {
 fn flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
-
-/// `session.db` with the suffix behind its extension, as SQLite names its own.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-#[cfg(unix)]
-fn owner_only() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn owner_only() -> OpenOptions {
-    OpenOptions::new()
-}
-
-/// Takes from group and others what they may do with an existing file, and says so.
-#[cfg(unix)]
-fn tighten(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(metadata) = std::fs::metadata(path) else {
-        return;
-    };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        return;
-    }
-    match std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
-        Ok(()) => tracing::warn!("{} was open to others (mode {mode:03o}); it is now its owner's only", path.display()),
-        Err(error) => tracing::warn!("{} is open to others (mode {mode:03o}): {error}", path.display()),
-    }
-}
-
-#[cfg(not(unix))]
-fn tighten(_path: &Path) {}

@@ -98,8 +98,11 @@ const CALL_FACTOR: usize = 3;
 /// What an answer takes for each of its bytes while it is made into tables.
 const ANSWER_FACTOR: usize = 8;
 
-/// The top level only registers.
+/// The top level only registers, and what `store.update` calls must be over before anything else runs.
 pub(super) fn may_wait(runtime: &Runtime, what: &str) -> Result<(), String> {
+    if runtime.in_update.get() {
+        return Err(format!("{what} waits, and the function of a store.update must not: do it before or after"));
+    }
     match runtime.phase.get() {
         Phase::Loading => {
             Err(format!("{what} waits, and the top level only registers: put it into tg.on_start(function() … end)"))

@@ -7,6 +7,7 @@ mod base;
 mod calls;
 mod handlers;
 mod objects;
+mod store;
 mod tasks;
 mod texts;
 
@@ -21,13 +22,14 @@ use super::runtime::{self, Prelude, Runtime};
 type Answer<T> = mlua::Result<Result<T, String>>;
 
 /// The modules of the prelude, in the order they are run.
-const MODULES: [(&str, &str); 6] = [
+const MODULES: &[(&str, &str)] = &[
     ("base", include_str!("../prelude/base.lua")),
     ("errors", include_str!("../prelude/errors.lua")),
     ("filters", include_str!("../prelude/filters.lua")),
     ("tg", include_str!("../prelude/tg.lua")),
     ("message", include_str!("../prelude/message.lua")),
     ("timer", include_str!("../prelude/timer.lua")),
+    ("store", include_str!("../prelude/store.lua")),
 ];
 
 /// The prelude's sources, by name.
@@ -52,7 +54,8 @@ pub(super) fn install(lua: &Lua, runtime: &Rc<Runtime>) -> mlua::Result<()> {
     tasks::install(&make)?;
     objects::install(&make)?;
     texts::install(&make)?;
-    for (name, text) in MODULES {
+    store::install(&make)?;
+    for &(name, text) in MODULES {
         let chunk = lua.load(text).set_name(format!("={PRELUDE_SOURCE}/{name}")).set_mode(ChunkMode::Text);
         chunk.call::<()>(&native)?;
     }
