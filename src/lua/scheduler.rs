@@ -18,8 +18,8 @@ use super::thread::{self, Resumed};
 /// Handlers that one worker runs before timers and answers get their turn.
 const TURN: u32 = 256;
 
-/// What a worker is resumed with.
-#[allow(clippy::large_enum_variant)] // One lives at a time, on the stack.
+/// What a worker is resumed with. It lives for a moment, and is made for each resume.
+#[allow(clippy::large_enum_variant)]
 enum Entry {
     /// It is new or idle, and asks what there is.
     Begin,
