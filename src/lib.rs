@@ -73,6 +73,7 @@
 //! | the permanent key encrypts nothing; the next temporary key costs no call and no update | `tests/pfs.rs` |
 //! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
+//! | no call is done twice, and each is answered, whatever the network does | `tests/faults.rs`, `tests/reconnect.rs` |
 //! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |
 //! | layers and clocks are kept apart | `tests/layers.rs` |
 

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use super::endings::Ending;
 use super::invoke::{Caller, function_of};
 use super::updates::Updates;
-use super::{CallError, Me, Peers};
+use super::{CallError, Me, Peers, Turn};
 use crate::net::{Clock, Status};
 use crate::storage::Session;
 
@@ -65,10 +65,10 @@ impl Core {
     }
 
     /// Calls, and gives what the result says of updates its place before anyone reads the result.
-    pub async fn invoke(&self, body: Bytes) -> Result<Bytes, CallError> {
+    pub async fn invoke(&self, body: Bytes, turn: Option<&Turn>) -> Result<Bytes, CallError> {
         function_of(&body)?;
         let _counted = InFlight::new(&self.in_flight);
-        let result = match self.caller()?.call(body.clone()).await {
+        let result = match self.caller()?.call_in(body.clone(), turn).await {
             Ok(result) => result,
             Err(error) => {
                 if let CallError::Rpc(error) = &error

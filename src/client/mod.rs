@@ -16,6 +16,7 @@ mod endings;
 mod error;
 mod ids;
 mod invoke;
+mod order;
 mod peers;
 mod resolve;
 mod sign_in;
@@ -36,6 +37,7 @@ use crate::tl::functions;
 
 pub use config::{Config, Dc, Me, SessionAt, SignIn, WebSockets};
 pub use error::{CallError, RpcError};
+pub use order::Turn;
 pub use peers::{InputPeer, Known, Peer, Peers};
 pub use start::StartError;
 pub use subscription::{MAX_QUEUED, MAX_QUEUED_BYTES, Subscription};
@@ -127,9 +129,17 @@ impl Client {
 
     /// Calls a function, given as its encoded boxed bytes; returns its encoded result. Flood waits up to the threshold are
     /// slept through, the server's own errors are tried again, and a call that was cut off is sent again where that is safe.
-    /// Dropping the future gives up the answer, not what the call does.
+    /// An answer that does not come while the DC could be spoken to for five minutes is [`CallError::NoAnswer`].
+    /// Dropping the future gives up the answer, and lets the server know, not what the call does.
     pub async fn invoke(&self, function: Bytes) -> Result<Bytes, CallError> {
-        self.shared.core.invoke(function).await
+        self.shared.core.invoke(function, None).await
+    }
+
+    /// [`Client::invoke`] in this turn: sent without waiting for the answers to the calls before, and done after they are done.
+    /// If one of them fails, it is not done, and its error is 400 `MSG_WAIT_FAILED`. Of several calls in one turn the first is
+    /// made in order.
+    pub async fn invoke_in(&self, function: Bytes, turn: &Turn) -> Result<Bytes, CallError> {
+        self.shared.core.invoke(function, Some(turn)).await
     }
 
     pub fn me(&self) -> Arc<Me> {

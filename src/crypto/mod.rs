@@ -32,7 +32,9 @@ pub use ctr::Ctr;
 pub use factorize::{factorize, is_prime};
 pub use hash::{sha1, sha256};
 pub use ige::{ige_decrypt, ige_encrypt};
-pub use message::{DecryptError, Direction, MIN_PLAINTEXT, PACKET_HEADER, decrypt_message, encrypt_message};
+pub use message::{
+    DecryptError, Direction, MIN_PLAINTEXT, PACKET_HEADER, decrypt_message, decrypt_with_token, encrypt_message,
+};
 pub use message_v1::{decrypt_message_v1, encrypt_message_v1};
 pub use random::{Random, SeededRandom, SystemRandom};
 pub use rsa::{KeyError, RsaError, RsaPrivateKey, RsaPublicKey, rsa_unpad};

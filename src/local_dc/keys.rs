@@ -34,6 +34,9 @@ struct Key {
     /// Why nobody is signed in any more.
     #[serde(default)]
     ended: Option<Ending>,
+    /// The layer that its client said last. A new session of it speaks that until it says another.
+    #[serde(default)]
+    layer: Option<i32>,
 }
 
 #[derive(Debug)]
@@ -47,6 +50,8 @@ struct Temporary {
     bound_to: Option<u64>,
     /// A newer key took the place of this one: it is worth nothing now, but its sessions are still that client's.
     replaced: bool,
+    /// As that of a permanent key.
+    layer: Option<i32>,
 }
 
 /// Why an authorization ended, as Telegram tells the client that goes on with it.
@@ -85,7 +90,8 @@ impl Keys {
             let oldest = unused.min_by_key(|(_, key)| key.created).map(|(id, _)| *id);
             self.keys.retain(|id, _| Some(*id) != oldest);
         }
-        let added = Key { key: Blob(key.as_bytes().to_vec()), salt, created: now, account: None, ended: None };
+        let key_bytes = Blob(key.as_bytes().to_vec());
+        let added = Key { key: key_bytes, salt, created: now, account: None, ended: None, layer: None };
         self.keys.insert(key.id(), added);
     }
 
@@ -95,7 +101,7 @@ impl Keys {
             let first = self.temporary.iter().min_by_key(|(_, key)| key.expires).map(|(id, _)| *id);
             self.temporary.retain(|id, _| Some(*id) != first);
         }
-        let added = Temporary { key: key.clone(), salt, expires, media, bound_to: None, replaced: false };
+        let added = Temporary { key: key.clone(), salt, expires, media, bound_to: None, replaced: false, layer: None };
         self.temporary.insert(key.id(), added);
     }
 
@@ -165,6 +171,21 @@ impl Keys {
         if let Some(key) = self.stands_for(id).and_then(|id| self.keys.get_mut(&id)) {
             key.account = None;
         }
+    }
+
+    /// The layer that a client with this key said last, or with the permanent key that it is bound to.
+    pub fn layer(&self, id: u64) -> Option<i32> {
+        let own = self.temporary.get(&id).and_then(|key| key.layer);
+        own.or_else(|| self.keys.get(&self.owner(id)?)?.layer)
+    }
+
+    /// Remembers the layer of a key's client; true if that is to be kept.
+    pub fn set_layer(&mut self, id: u64, layer: i32) -> bool {
+        if let Some(key) = self.temporary.get_mut(&id) {
+            key.layer = Some(layer);
+        }
+        let key = self.owner(id).and_then(|id| self.keys.get_mut(&id));
+        key.is_some_and(|key| key.layer.replace(layer) != Some(layer))
     }
 
     /// Ends all authorizations of the account; who goes on with one is told why.

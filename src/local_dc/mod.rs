@@ -17,6 +17,7 @@ mod api;
 mod events;
 mod keep;
 mod keys;
+mod layers;
 mod refusal;
 mod server;
 mod telegram;

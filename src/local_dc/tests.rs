@@ -2,6 +2,7 @@
 
 mod client;
 mod keys;
+mod layers;
 mod methods;
 mod sessions;
 mod state;

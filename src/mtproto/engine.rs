@@ -16,9 +16,9 @@ use super::handle::ping::Liveness;
 use super::handle::salts::{FutureSalt, Salts};
 use super::handle::session::SessionStart;
 use super::ids::{IdKind, MsgIds, Received, SeqNos, ServerClock};
-use super::outbox::{Id, Outbox, Outgoing, What};
+use super::outbox::{Id, MAX_BODY, Outbox, Outgoing, What, head_length};
 use super::packet::body;
-use super::{Event, MsgId, Opened, PacketError, Side, Time, open};
+use super::{Event, LostReason, MsgId, Opened, PacketError, Side, Time, open};
 use crate::crypto::{AuthKey, Random};
 use crate::tl::envelope::GzipPacked;
 use crate::tl::types;
@@ -77,7 +77,8 @@ impl Default for Timing {
             ack_delay: Duration::from_secs(5),
             ping_interval: Duration::from_secs(60),
             disconnect_delay: Some(Duration::from_secs(75)),
-            silence: Duration::from_secs(5),
+            // With the next: a network that went away is noticed within 15 seconds.
+            silence: Duration::from_secs(4),
             pong_timeout: Duration::from_secs(10),
         }
     }
@@ -140,10 +141,25 @@ impl Engine {
     /// Client: sends an RPC query, a boxed function, and returns the name by which its answer will be told.
     /// It is kept until it is answered, lost or cancelled.
     pub fn send(&mut self, body: Bytes, now: Time) -> MsgId {
+        self.send_after(body, Vec::new(), now)
+    }
+
+    /// Client: [`send`](Self::send) for a query that the server shall do only when these calls are done, and not at all if one
+    /// of them fails: its answer is 400 `MSG_WAIT_FAILED` then. A call that has its answer already, or that is not known,
+    /// counts as done.
+    ///
+    /// A server waits only so long ("0.5 seconds, this value may change") before it does the query just the same, or answers
+    /// -503 `MSG_WAIT_TIMEOUT`: <https://core.telegram.org/api/invoking#helper-method-sequence>
+    pub fn send_after(&mut self, body: Bytes, after: Vec<MsgId>, now: Time) -> MsgId {
         debug_assert_eq!(self.side, Side::Client);
         let handle = self.next_id(IdKind::FromClient, now);
         let body = self.packed(body);
-        let what = What::Call { handle, refused: 0 };
+        let length = body.len() + head_length(&after);
+        if length > MAX_BODY {
+            self.events.push_back(Event::QueryLost { to: handle, body, reason: LostReason::TooLarge(length) });
+            return handle;
+        }
+        let what = What::Call { handle, refused: 0, after };
         self.outbox.push(Outgoing { body, content: true, what, id: Id::Reserved(handle) });
         self.liveness.began_to_wait(now.mono);
         handle
@@ -165,12 +181,13 @@ impl Engine {
 
     /// Client: forgets a call; its answer, should one come, is dropped, and the server is told not to bother.
     pub fn cancel(&mut self, call: MsgId) {
-        let queued = |message: &Outgoing| matches!(message.what, What::Call { handle, .. } if handle == call);
-        if let Some(at) = self.outbox.queue.iter().position(queued) {
+        if let Some(at) = self.outbox.queue.iter().position(|message| message.what.is_call(call)) {
             self.outbox.queue.remove(at);
         } else if let Some(wire) = self.calls.forget(call) {
+            self.outbox.queue.retain(|message| !matches!(message.id, Id::Kept(again, _) if again == wire));
             self.drop_answer(wire);
         }
+        self.fail_dependents(call);
     }
 
     /// Client: whether a call has not left yet, or was refused: then it was certainly not done.
@@ -221,8 +238,19 @@ impl Engine {
         let result = self.handle_outer(opened, now);
         if !matches!(result, Err(ref error) if error.is_fatal()) {
             self.liveness.heard(now.mono, self.calls.len() > 0);
+            self.plan_first_salts(now);
         }
         result
+    }
+
+    /// Client: the server has taken a packet, and said so [at once](super::Frame::QuickAck). That it has the calls in it is
+    /// told by [`Event::Received`]; a token that belongs to no packet is ignored.
+    /// <https://core.telegram.org/mtproto/mtproto-transports#quick-ack>
+    pub fn handle_quick_ack(&mut self, token: u32, now: Time) {
+        let Some(at) = self.outbox.quick_acks.iter().position(|(sent, _)| *sent == token) else { return };
+        let Some((_, calls)) = self.outbox.quick_acks.remove(at) else { return };
+        self.liveness.heard(now.mono, self.calls.len() > 0);
+        calls.into_iter().for_each(|wire| self.received_by_server(wire));
     }
 
     /// Server: whether [`handle_opened`](Self::handle_opened) is going to take the packet as new. One that is not may be a
@@ -236,6 +264,19 @@ impl Engine {
             && self.received.check_new(id).is_ok()
     }
 
+    /// Server: takes a packet that is not [new](Self::is_new) and came by another connection than the session's, and
+    /// returns what is to be said there: what is wrong with it, or what was answered to it before. Nothing that waits for
+    /// the session's own connection goes that way, as whoever plays a recording again would divert it; and a client whose
+    /// old connection nobody told of its end hears why it is not taken.
+    pub fn handle_aside(&mut self, opened: Opened, now: Time) -> (Result<(), PacketError>, Vec<Bytes>) {
+        let (outbox, acks) = (std::mem::take(&mut self.outbox.queue), std::mem::take(&mut self.acks));
+        let result = self.handle_opened(opened, now);
+        let said = std::iter::from_fn(|| self.poll_packet(now)).collect();
+        self.outbox.queue = outbox;
+        self.acks = acks;
+        (result, said)
+    }
+
     /// The next thing that the owner has to know. Call it until it gives None.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -244,12 +285,13 @@ impl Engine {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, in monotonic time. Ask again after every call
     /// of anything else.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.acks.due().into_iter().chain(self.liveness_due()).min()
+        self.acks.due().into_iter().chain(self.liveness_due()).chain(self.salts.due()).min()
     }
 
-    /// Does what is due: acknowledgments, pings, the end of patience. Poll for events and packets afterwards.
+    /// Does what is due: acknowledgments, pings, salts, the end of patience. Poll for events and packets afterwards.
     pub fn handle_timeout(&mut self, now: Time) {
         self.handle_liveness(now);
+        self.ask_for_salts(now);
     }
 
     /// The session goes on over a new connection.
@@ -260,10 +302,14 @@ impl Engine {
     ///
     /// Server: what the client has not acknowledged is sent again under the same message ids.
     pub fn reconnected(&mut self, now: Time) {
+        self.outbox.quick_acks.clear();
         self.outbox.queue.retain(|message| !matches!(message.what, What::Momentary | What::Again));
         self.liveness = Liveness::new(now.mono, &self.timing);
         match self.side {
-            Side::Client => self.ask_about_calls(),
+            Side::Client => {
+                self.ask_about_calls();
+                self.plan_salts(now);
+            }
             Side::Server => self.send_kept_again(),
         }
         self.session.reconnects += 1;

@@ -39,6 +39,7 @@ pub use event::{Event, LostReason, PacketError, RpcError};
 pub use framing::{Frame, FrameError, Framing, Proxy, Transport};
 pub use gzip::InflateError;
 pub use handle::salts::FutureSalt;
+pub use outbox::MAX_BODY;
 pub use packet::{Opened, auth_key_id, open};
 
 /// Which end of a connection a value plays.

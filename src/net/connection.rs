@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::Clock;
+use super::calls::{Call, Place, Underway};
 use super::dial::{Endpoint, Via};
 use super::driver::Driver;
 use super::farewell::destroy_key;
+use super::pulse::{IsGone, is_gone};
 use super::updates::{self, Updates};
 use crate::crypto::{AuthKey, RsaPublicKey};
-use crate::mtproto::{RpcError, Transport};
+use crate::mtproto::{MAX_BODY, RpcError, Transport};
 
 /// Calls that wait to be taken by the connection's loop. A caller beyond that waits for room.
 const MAX_WAITING_CALLS: usize = 256;
@@ -103,6 +105,9 @@ pub enum CallFailure {
     /// The session that it was sent in is gone.
     #[error("the session ended before the answer came")]
     Lost { certainly_not_done: bool },
+    /// It has this many bytes, and was not sent.
+    #[error("{0} bytes are more than the {MAX_BODY} that a server takes")]
+    TooLarge(usize),
     #[error("the connection is closed{}", .0.as_ref().map(|fatal| format!(": {fatal}")).unwrap_or_default())]
     Closed(Option<Fatal>),
 }
@@ -112,36 +117,44 @@ pub enum CallFailure {
 #[derive(Clone)]
 pub struct Connection {
     calls: mpsc::Sender<Call>,
+    given_up: Arc<Notify>,
     status: watch::Receiver<Status>,
     options: Arc<Options>,
-}
-
-/// A call on its way to the loop.
-pub(super) struct Call {
-    pub body: Bytes,
-    pub reply: oneshot::Sender<Result<Bytes, CallFailure>>,
 }
 
 impl Connection {
     /// Begins to connect, and goes on doing so for as long as a handle lives. Must be called within a tokio runtime.
     pub fn open(options: Options, clock: Clock) -> (Connection, Updates) {
+        Connection::open_knowing(options, clock, is_gone)
+    }
+
+    /// [`open`](Self::open) with another idea of which addresses this machine has lost.
+    pub(super) fn open_knowing(options: Options, clock: Clock, is_gone: IsGone) -> (Connection, Updates) {
         // Full: `call` waits for room, without holding anyone else up.
         let (calls, waiting) = mpsc::channel(MAX_WAITING_CALLS);
         let (status, watched) = watch::channel(Status::default());
         let (sender, updates) = updates::channel();
+        let given_up = Arc::new(Notify::new());
         let kept = Arc::new(options.clone());
-        tokio::spawn(Driver::new(options, clock, waiting, status, sender).run());
-        (Connection { calls, status: watched, options: kept }, updates)
+        tokio::spawn(Driver::new(options, clock, waiting, given_up.clone(), status, sender, is_gone).run());
+        (Connection { calls, given_up, status: watched, options: kept }, updates)
     }
 
     /// Sends a query; returns its answer, however many sockets that takes. Dropping the future gives up the answer.
     pub async fn call(&self, body: Bytes) -> Result<Bytes, CallFailure> {
+        self.begin(body, Vec::new()).await?.answer().await
+    }
+
+    /// Puts a query into the queue, from which it is sent in its turn. It is done after the calls at the places `after`, which
+    /// were begun before, and fails with 400 `MSG_WAIT_FAILED` if one of them fails; -503 `MSG_WAIT_TIMEOUT` says that one of
+    /// them has to be waited for here. <https://core.telegram.org/api/invoking#helper-method-sequence>
+    pub async fn begin(&self, body: Bytes, after: Vec<Place>) -> Result<Underway, CallFailure> {
         let (reply, answer) = oneshot::channel();
-        // An error here gives the sender of the reply back, so it must not be waited for.
-        if self.calls.send(Call { body, reply }).await.is_err() {
-            return Err(self.closed());
+        let place = Place::default();
+        if self.calls.send(Call { body, after, place: place.clone(), reply }).await.is_err() {
+            return Err(CallFailure::Closed(self.status.borrow().fatal.clone()));
         }
-        answer.await.unwrap_or_else(|_| Err(self.closed()))
+        Ok(Underway { answer, place, status: self.status.clone(), given_up: self.given_up.clone() })
     }
 
     /// Lets the DC forget the permanent key, and with it all that is bound to it; for after auth.logOut. The error says why it
@@ -150,10 +163,6 @@ impl Connection {
         let key = self.status.borrow().key.clone();
         let key = key.ok_or("there is none")?;
         destroy_key(key, &self.options, clock).await
-    }
-
-    fn closed(&self) -> CallFailure {
-        CallFailure::Closed(self.status.borrow().fatal.clone())
     }
 
     /// How it fares; the receiver tells of changes.

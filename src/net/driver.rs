@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::Clock;
 use super::backoff::Backoff;
-use super::connection::{Call, Fatal, Key, Options, Status};
+use super::calls::Call;
+use super::connection::{Fatal, Key, Options, Status};
 use super::exchange::{permanent_key, temporary_session};
+use super::pulse::IsGone;
 use super::renewal::{Progress, Renewal, Successor};
 use super::session::{Outlet, Session};
 use super::socket::{Broken, Socket, because};
@@ -18,8 +20,8 @@ use crate::crypto::SystemRandom;
 
 /// Calls that may wait for their answers at once; the next one stays in the queue of calls.
 const MAX_IN_FLIGHT: usize = 4_096;
-/// How often calls are looked through for callers that gave up.
-const SWEEP: Duration = Duration::from_secs(1);
+/// How often at least a loop whose socket is full looks at the clock.
+const LOOK: Duration = Duration::from_secs(1);
 /// After -429. <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
 const FLOOD_PAUSE: Duration = Duration::from_secs(5);
 
@@ -27,6 +29,8 @@ pub(super) struct Driver {
     options: Options,
     clock: Clock,
     calls: mpsc::Receiver<Call>,
+    /// Told when a caller has given up.
+    given_up: Arc<Notify>,
     outlet: Arc<Outlet>,
     random: SystemRandom,
     permanent: Option<Arc<Key>>,
@@ -36,6 +40,7 @@ pub(super) struct Driver {
     waiting: VecDeque<Call>,
     /// The server refused the key since it last accepted it.
     key_refused: bool,
+    is_gone: IsGone,
     /// The server has said something on this socket that only the holder of the key could say.
     heard: bool,
     backoff: Backoff,
@@ -49,20 +54,24 @@ impl Driver {
         options: Options,
         clock: Clock,
         calls: mpsc::Receiver<Call>,
+        given_up: Arc<Notify>,
         status: watch::Sender<Status>,
         updates: UpdatesSender,
+        is_gone: IsGone,
     ) -> Driver {
         let outlet = Arc::new(Outlet { status, updates, dc: options.dc });
         Driver {
             options,
             clock,
             calls,
+            given_up,
             outlet,
             random: SystemRandom::new(),
             permanent: None,
             session: None,
             waiting: VecDeque::new(),
             key_refused: false,
+            is_gone,
             heard: false,
             backoff: Backoff::new(),
             patience: Backoff::new(),
@@ -159,6 +168,7 @@ impl Driver {
             (None, None) => 0,
         };
         let mut socket = Socket::connect(&self.options, time_offset, &self.clock).await?;
+        socket.pulse.ask(self.is_gone);
         match self.prepare_session(&mut socket).await {
             Ok(()) => Ok(socket),
             Err(broken) => Err(self.choose_address(&socket, broken)),
@@ -218,10 +228,15 @@ impl Driver {
 
     /// Returns when the session is to be replaced by the one that is ready.
     async fn drive(&mut self, socket: &mut Socket) -> Result<Successor, Broken> {
-        let mut next_sweep = self.clock.now().mono + SWEEP;
+        let mut next_look = self.clock.now().mono + LOOK;
         let mut announced = false;
         loop {
             let now = self.clock.now();
+            if let Err(dead) = socket.pulse.check(now) {
+                // The next connection goes another way, so nothing speaks for waiting.
+                self.backoff.reset();
+                return Err(because(dead));
+            }
             let Some(session) = &mut self.session else { return Err(because("no session")) };
             let result = session.handle_events(&self.outlet, &mut self.patience, now);
             self.waiting.extend(session.take_returned());
@@ -252,11 +267,12 @@ impl Driver {
                 self.renewal.take_given_up().for_each(|id| session.engine.destroy_session(id));
             }
             let withheld = socket.fill(&mut session.engine, now);
-            let wake = wake(session.engine.poll_timeout(), session.calls() > 0, withheld, next_sweep);
+            let wake = wake(session.engine.poll_timeout(), withheld, next_look);
             // A session that takes no calls yet lets them gather, so that it is seen when nobody can make one any more.
             let has_room = self.waiting.len() < if takes_calls { 1 } else { MAX_IN_FLIGHT };
             let has_room = has_room && session.calls() < MAX_IN_FLIGHT;
             let wake = wake.min(session.step_due().unwrap_or(Duration::MAX)).min(renewal_due);
+            let wake = wake.min(socket.pulse.due());
             tokio::select! {
                 turned = socket.turn() => {
                     turned?;
@@ -273,14 +289,12 @@ impl Driver {
                     Progress::Returned(call) => self.waiting.push_back(call),
                     Progress::Other => {}
                 },
-                () = self.clock.sleep_until(wake), if wake < Duration::MAX => {
+                () = self.given_up.notified() => self.session.iter_mut().for_each(Session::sweep),
+                () = self.clock.sleep_until(wake) => {
                     let now = self.clock.now();
+                    next_look = now.mono + LOOK;
                     if let Some(session) = &mut self.session {
                         session.engine.handle_timeout(now);
-                        if now.mono >= next_sweep {
-                            next_sweep = now.mono + SWEEP;
-                            session.sweep();
-                        }
                     }
                 }
             }
@@ -303,7 +317,7 @@ impl Driver {
         let result = session.handle_input(socket, self.clock.now(), self.options.dc);
         if std::mem::take(&mut session.heard) {
             self.key_refused = false;
-            self.backoff.reset();
+            self.backoff.was_of_use(self.clock.now().mono.saturating_sub(socket.made));
             if !std::mem::replace(&mut self.heard, true)
                 && let Some(remote) = socket.remote
             {
@@ -358,11 +372,10 @@ impl Driver {
 /// When the loop looks at the clock again, should nothing else happen; in monotonic time.
 ///
 /// While packets are withheld from a full socket, acknowledgments that are due stay due: who woke for them would wake again
-/// at once, forever. The next sweep is soon enough for everything else.
-fn wake(engine_due: Option<Duration>, has_calls: bool, withheld: bool, next_sweep: Duration) -> Duration {
+/// at once, forever. The next look is soon enough for everything else.
+fn wake(engine_due: Option<Duration>, withheld: bool, next_look: Duration) -> Duration {
     let due = engine_due.unwrap_or(Duration::MAX);
-    let due = if withheld { due.max(next_sweep) } else { due };
-    if has_calls { due.min(next_sweep) } else { due }
+    if withheld { due.max(next_look) } else { due }
 }
 
 #[cfg(test)]
@@ -372,14 +385,12 @@ mod tests {
     #[test]
     fn what_is_overdue_does_not_wake_a_loop_whose_socket_is_full() {
         let at = Duration::from_secs;
-        let check = |due, has_calls, withheld, expected| {
-            assert_eq!(wake(due, has_calls, withheld, at(10)), expected, "{due:?} {has_calls} {withheld}");
+        let check = |due, withheld, expected| {
+            assert_eq!(wake(due, withheld, at(10)), expected, "{due:?} {withheld}");
         };
-        check(Some(at(5)), false, false, at(5));
-        check(Some(at(5)), false, true, at(10));
-        check(Some(at(5)), true, true, at(10));
-        check(Some(at(15)), false, true, at(15));
-        check(Some(at(15)), true, false, at(10));
-        check(None, false, true, Duration::MAX);
+        check(Some(at(5)), false, at(5));
+        check(Some(at(5)), true, at(10));
+        check(Some(at(15)), true, at(15));
+        check(None, true, Duration::MAX);
     }
 }

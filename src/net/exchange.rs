@@ -49,7 +49,7 @@ async fn agree(mut exchange: ClientExchange, socket: &mut Socket, clock: &Clock)
     let mut random = SystemRandom::new();
     loop {
         while let Some(packet) = exchange.poll_packet() {
-            socket.encode(&packet);
+            socket.encode(&packet, false);
         }
         socket.writing.write_all_buf(&mut socket.unsent).await?;
         socket.writing.flush().await?;

@@ -1,6 +1,7 @@
 //! Drives an engine over a socket. Knows nothing of what the bytes mean.
 
 mod backoff;
+mod calls;
 mod clock;
 mod connection;
 pub mod dial;
@@ -8,6 +9,7 @@ mod driver;
 mod exchange;
 mod farewell;
 mod keys;
+mod pulse;
 mod renewal;
 mod session;
 mod socket;
@@ -17,6 +19,7 @@ pub(crate) mod testing;
 mod tests;
 mod updates;
 
+pub use calls::{Place, Underway};
 pub use clock::{Clock, Elapsed};
 pub use connection::{CallFailure, Connection, Fatal, Key, Options, Status};
 pub use updates::{MAX_WAITING_BYTES, MAX_WAITING_UPDATES, Updates};

@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 
 use super::Clock;
 use super::backoff::Backoff;
-use super::connection::{Call, Key, Options};
+use super::calls::Call;
+use super::connection::{Key, Options};
 use super::exchange::temporary_session;
 use super::session::{Outlet, Session};
 use super::socket::{Broken, Socket, because};

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
-use super::connection::{Call, CallFailure, Fatal, Key, Options, Status};
+use super::calls::Call;
+use super::connection::{CallFailure, Fatal, Key, Options, Status};
 use super::keys::{self, Remedy};
 use super::socket::{Broken, Socket, because};
 use super::updates::UpdatesSender;
@@ -144,10 +145,7 @@ impl Session {
     }
 
     pub fn send(&mut self, call: Call, now: Time) {
-        if !call.reply.is_closed() {
-            let id = self.engine.send(call.body.clone(), now);
-            self.pending.insert(id, call);
-        }
+        self.pending.extend(call.send(&mut self.engine, now));
     }
 
     /// Takes the next step that is due: binds, or opens.
@@ -175,7 +173,10 @@ impl Session {
         while let Some(frame) = socket.framing.decode(&mut socket.input).map_err(because)? {
             let packet = match frame {
                 Frame::Packet(packet) => packet,
-                Frame::QuickAck(_) => continue,
+                Frame::QuickAck(token) => {
+                    self.engine.handle_quick_ack(token, now);
+                    continue;
+                }
                 Frame::TransportError(code) => return Err(Broken::Transport(code)),
             };
             match self.engine.handle_packet(packet, now) {
@@ -204,9 +205,10 @@ impl Session {
                 Event::QueryLost { to, .. } if self.step == Some(to) => self.step = None,
                 Event::QueryLost { to, reason, .. } => {
                     if let Some(call) = self.pending.remove(&to) {
-                        call.lost(LostReason::certainly_not_done(reason));
+                        call.lost(reason);
                     }
                 }
+                Event::Received { call } => self.pending.get(&call).into_iter().for_each(Call::received),
                 Event::Update(message) => outlet.update(message),
                 Event::SessionRenewed { .. } => {
                     self.begun += 1;
@@ -282,7 +284,7 @@ impl Session {
                 return Ok(());
             }
         };
-        self.returned.push(call);
+        self.returned.push(call.returned());
         if !keys::is_unbound(&error) {
             return Err(Broken::KeyLost(error.to_string()));
         }
@@ -310,10 +312,10 @@ impl Session {
     pub fn sweep(&mut self) {
         let engine = &mut self.engine;
         self.pending.retain(|id, call| {
-            if call.reply.is_closed() {
+            if call.is_given_up() {
                 engine.cancel(*id);
             }
-            !call.reply.is_closed()
+            !call.is_given_up()
         });
     }
 
@@ -325,8 +327,8 @@ impl Session {
         pending.sort_by_key(|(id, _)| *id);
         for (id, call) in pending {
             match self.engine.is_unsent(id) {
-                true => self.returned.push(call),
-                false => call.lost(false),
+                true => self.returned.push(call.returned()),
+                false => call.lost(LostReason::SessionReset),
             }
         }
         self.returned
@@ -336,21 +338,6 @@ impl Session {
     pub fn close(mut self, fatal: &Fatal) {
         let pending = self.pending.drain().map(|(_, call)| call);
         pending.chain(self.returned.drain(..)).for_each(|call| call.closed(fatal));
-    }
-}
-
-impl Call {
-    /// A caller that gave up is no fault.
-    fn answer(self, result: Result<Bytes, CallFailure>) {
-        let _ = self.reply.send(result);
-    }
-
-    fn lost(self, certainly_not_done: bool) {
-        self.answer(Err(CallFailure::Lost { certainly_not_done }));
-    }
-
-    pub fn closed(self, fatal: &Fatal) {
-        self.answer(Err(CallFailure::Closed(Some(fatal.clone()))));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A server for tests that says what it is told to: an engine behind a socket, and nothing of Telegram.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -27,8 +27,10 @@ pub(crate) enum Answer {
     Result(Bytes),
     Error(i32, &'static str),
     Never,
-    /// Ends the connection instead; the query stays unanswered in its session.
-    Close,
+    /// Answers, hears nothing more, and ends the connection with the first packet of more than 500 bytes that it did not hear.
+    ResultAndDeaf(Bytes),
+    /// Answers, and ends the connection before the answer has left. Never on the same query twice.
+    ResultLost(Bytes),
     /// Ends the connection and forgets the session, as a restart would.
     Restart,
     /// Answers nothing any more, on this connection.
@@ -45,6 +47,9 @@ pub(crate) struct Server {
     pub address: SocketAddr,
     pub key: Key,
     pub accepted: Arc<AtomicU64>,
+    /// Answers that clients did not want any more.
+    pub dropped: Arc<AtomicU64>,
+    refusals: Arc<Mutex<VecDeque<i32>>>,
     seen: Arc<Mutex<Vec<u64>>>,
     pushes: mpsc::UnboundedSender<Bytes>,
 }
@@ -58,7 +63,8 @@ impl Server {
         SystemRandom::new().fill(&mut auth_key);
         let key = Key { auth_key: AuthKey::new(auth_key), server_salt: 77, time_offset: 0, created: 0 };
         let (pushes, received) = mpsc::unbounded_channel();
-        let accepted = Arc::new(AtomicU64::new(0));
+        let (accepted, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let refusals = Arc::<Mutex<VecDeque<i32>>>::default();
         let seen = Arc::default();
         let task = Task {
             keys: HashMap::from([(key.auth_key.id(), (key.auth_key.clone(), key.server_salt))]),
@@ -70,9 +76,11 @@ impl Server {
             session: None,
             silent: false,
             denies: false,
+            dropped: dropped.clone(),
+            refusals: refusals.clone(),
         };
         tokio::spawn(task.run(listener, received, accepted.clone()));
-        Server { address, key, accepted, seen, pushes }
+        Server { address, key, accepted, dropped, refusals, seen, pushes }
     }
 
     pub fn options(&self) -> Options {
@@ -100,6 +108,15 @@ impl Server {
         let _ = self.pushes.send(body);
     }
 
+    /// Answers the next packets with these transport errors, and ends their connections.
+    pub fn refuse(&self, codes: &[i32]) {
+        self.refusals.lock().unwrap().extend(codes);
+    }
+
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Acquire)
+    }
+
     /// The keys of the packets that came, by id; 0 for those of an exchange. One that comes again and again stands once.
     pub fn seen(&self) -> Vec<u64> {
         self.seen.lock().unwrap().clone()
@@ -122,13 +139,18 @@ struct Task {
     session: Option<i64>,
     silent: bool,
     denies: bool,
+    dropped: Arc<AtomicU64>,
+    refusals: Arc<Mutex<VecDeque<i32>>>,
 }
 
 struct Socket {
     stream: TcpStream,
     framing: Framing,
     input: BytesMut,
+    /// Quick acknowledgments that have not left yet.
+    output: Vec<u8>,
     is_new: bool,
+    is_deaf: bool,
 }
 
 impl Socket {
@@ -156,7 +178,7 @@ impl Task {
                     self.silent = false;
                     let stream = stream.unwrap().0;
                     let (framing, input) = (Framing::server(), BytesMut::new());
-                    socket = Some(Socket { stream, framing, input, is_new: true });
+                    socket = Some(Socket { stream, framing, input, output: Vec::new(), is_new: true, is_deaf: false });
                     true
                 }
                 body = pushes.recv() => {
@@ -179,6 +201,19 @@ impl Task {
         let Some(socket) = socket else { return false };
         while let Some(frame) = socket.framing.decode(&mut socket.input).unwrap() {
             let Frame::Packet(packet) = frame else { continue };
+            if socket.is_deaf {
+                match packet.len() {
+                    0..=500 => continue,
+                    _ => return false,
+                }
+            }
+            let refusal = self.refusals.lock().unwrap().pop_front();
+            if let Some(code) = refusal {
+                let mut bytes = Vec::new();
+                socket.framing.encode_transport_error(code, &mut bytes);
+                let _ = socket.stream.write_all(&bytes).await;
+                return false;
+            }
             let now = self.clock.now();
             let key_id = auth_key_id(&packet).unwrap();
             {
@@ -196,6 +231,9 @@ impl Task {
             };
             let opened = open(&key, Side::Client, packet).unwrap();
             let session = opened.session_id;
+            if socket.framing.quick_ack_wanted() {
+                socket.framing.encode_quick_ack(opened.quick_ack, &mut socket.output).unwrap();
+            }
             self.session = Some(session);
             let new_engine = || {
                 let config = EngineConfig::new(key.clone(), session, salt, 0);
@@ -207,12 +245,27 @@ impl Task {
             }
             let _ = engine.handle_opened(opened.clone(), now);
             while let Some(event) = engine.poll_event() {
-                let Event::Query { msg_id, body } = event else { continue };
+                let (msg_id, body) = match event {
+                    Event::Query { msg_id, body } => (msg_id, body),
+                    Event::QueryDropped { .. } => {
+                        self.dropped.fetch_add(1, Ordering::AcqRel);
+                        continue;
+                    }
+                    _ => continue,
+                };
                 match (self.script)(&body) {
                     Answer::Result(result) => engine.reply(msg_id, result, now),
                     Answer::Error(code, message) => engine.reply_error(msg_id, code, message, now),
                     Answer::Never => {}
-                    Answer::Close => return false,
+                    Answer::ResultAndDeaf(result) => {
+                        engine.reply(msg_id, result, now);
+                        socket.is_deaf = true;
+                    }
+                    Answer::ResultLost(result) => {
+                        engine.reply(msg_id, result, now);
+                        while engine.poll_packet(now).is_some() {}
+                        return false;
+                    }
                     Answer::Restart => {
                         self.engines.clear();
                         return false;
@@ -257,7 +310,7 @@ impl Task {
         if self.silent || socket.is_new {
             return true;
         }
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut socket.output);
         while let Some(packet) = engine.poll_packet(now) {
             socket.framing.encode(&packet, &mut bytes);
         }

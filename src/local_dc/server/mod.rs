@@ -17,6 +17,7 @@ use tokio::sync::{Notify, broadcast};
 
 use super::api::{self, Answer, Answered};
 use super::events::WorldEvent;
+use super::layers;
 use super::refusal::Refusal;
 use super::telegram::{Push, SessionKey, Telegram, Waiter};
 use crate::crypto::SystemRandom;
@@ -68,6 +69,8 @@ pub struct Dc {
     pub telegram: Telegram,
     sessions: HashMap<SessionKey, Session>,
     links: HashMap<u64, Arc<Link>>,
+    /// What a connection is told about packets of a session that is another's.
+    asides: HashMap<u64, Vec<Bytes>>,
     pub events: broadcast::Sender<WorldEvent>,
     /// Raised when something that is kept has changed.
     pub changed: Arc<Notify>,
@@ -87,6 +90,7 @@ impl Dc {
             telegram,
             sessions: HashMap::new(),
             links: HashMap::new(),
+            asides: HashMap::new(),
             events: broadcast::channel(super::EVENTS_KEPT).0,
             changed: Arc::default(),
             connections: 0,
@@ -107,6 +111,7 @@ impl Dc {
     /// A connection is gone. Its sessions wait for their client to come back.
     pub fn disconnect(&mut self, connection: u64, now: Time) {
         self.links.remove(&connection);
+        self.asides.remove(&connection);
         for session in self.sessions.values_mut().filter(|session| session.connection == Some(connection)) {
             session.connection = None;
             session.heard = now.mono;
@@ -138,8 +143,15 @@ impl Dc {
         let session = SessionKey { auth_key, session: opened.session_id };
         self.attach(connection, session, &opened, now)?;
         let Some(found) = self.sessions.get_mut(&session) else { return Ok(()) };
-        found.heard = now.mono;
-        match found.engine.handle_opened(opened, now) {
+        let result = if found.connection == Some(connection) {
+            found.heard = now.mono;
+            found.engine.handle_opened(opened, now)
+        } else {
+            let (result, said) = found.engine.handle_aside(opened, now);
+            self.asides.entry(connection).or_default().extend(said);
+            result
+        };
+        match result {
             Err(error) if error.is_fatal() => return Err(error.into()),
             Err(error) => tracing::debug!(connection, %error, "a packet that was not taken"),
             Ok(()) => {}
@@ -208,7 +220,7 @@ impl Dc {
 
     /// The packets that the connection's sessions have to send.
     pub fn poll_packets(&mut self, connection: u64, now: Time) -> Vec<Bytes> {
-        let mut packets = Vec::new();
+        let mut packets = self.asides.remove(&connection).unwrap_or_default();
         for session in self.sessions.values_mut().filter(|session| session.connection == Some(connection)) {
             packets.extend(std::iter::from_fn(|| session.engine.poll_packet(now)));
             session.backlog = 0;
@@ -241,7 +253,8 @@ impl Dc {
     }
 
     fn push(&mut self, push: &Push, now: Time) {
-        let Some(body) = encoded(&push.updates) else { return };
+        // Once for each layer that is spoken.
+        let mut bodies: HashMap<i32, Option<Bytes>> = HashMap::new();
         let telegram = &self.telegram;
         let concerned =
             |key: &SessionKey| Some(*key) != push.except && telegram.keys.account(key.auth_key) == Some(push.to);
@@ -252,6 +265,9 @@ impl Dc {
                 session.missed = true;
                 continue;
             };
+            let layer = spoken(session, telegram, key);
+            let told = || layers::told_object(push.updates.clone(), layer).and_then(|updates| encoded(&updates));
+            let Some(body) = bodies.entry(layer).or_insert_with(told) else { continue };
             session.backlog += body.len();
             if session.backlog > BACKLOG_LIMIT {
                 overrun.push(*key);
@@ -319,13 +335,22 @@ impl Dc {
         if !unwrapped.without_updates {
             session.wants_updates = true;
         }
+        if let Some(layer) = unwrapped.layer {
+            session.layer = Some(layer);
+            self.telegram.changed |= self.telegram.keys.set_layer(key.auth_key, layer);
+        }
+        let layer = spoken(session, &self.telegram, &key);
+        let query = match layers::understood(unwrapped.query, layer) {
+            Ok(query) => query,
+            Err(refusal) => return self.answer(key, msg_id, "", Err(refusal), now),
+        };
         session.note(msg_id, Outcome::Running);
         if unwrapped.after.is_empty() {
-            self.run(key, msg_id, &unwrapped.query, now);
+            self.run(key, msg_id, &query, now);
         } else if session.parked.len() >= PARKED_LIMIT {
-            self.answer(key, msg_id, unwrapped.query.name(), Err(Refusal::bad("MSG_WAIT_FAILED")), now);
+            self.answer(key, msg_id, query.name(), Err(Refusal::bad("MSG_WAIT_FAILED")), now);
         } else {
-            session.parked.push(Parked { msg_id, after: unwrapped.after, query: unwrapped.query, since: now.mono });
+            session.parked.push(Parked { msg_id, after: unwrapped.after, query, since: now.mono });
         }
         self.run_parked(key, now);
     }
@@ -366,7 +391,12 @@ impl Dc {
 
     fn answer(&mut self, key: SessionKey, msg_id: i64, method: &str, answered: Answered, now: Time) {
         let Some(session) = self.sessions.get_mut(&key) else { return };
+        let layer = spoken(session, &self.telegram, &key);
         let answered = answered.and_then(|value| {
+            let Some(value) = layers::told(value, layer) else {
+                tracing::error!(method, layer, "the answer cannot be told in the client's layer");
+                return Err(Refusal::new(500, "INTERNAL_SERVER_ERROR"));
+            };
             let mut body = Vec::new();
             let result = tl::function(method).map(|function| &function.result);
             let written = result.map(|result| tl::encode_value(&value, result, &mut body));
@@ -446,6 +476,12 @@ impl Dc {
 /// Seconds since 1970 as TL writes them.
 pub fn unix(now: Time) -> i32 {
     i32::try_from(now.unix.as_secs()).unwrap_or(i32::MAX)
+}
+
+/// The layer that a session's client speaks: what it said, or what it said with this key before. Who never said any is taken to
+/// speak this one.
+fn spoken(session: &Session, telegram: &Telegram, key: &SessionKey) -> i32 {
+    session.layer.or_else(|| telegram.keys.layer(key.auth_key)).unwrap_or(tl::LAYER)
 }
 
 fn encoded(updates: &Object) -> Option<Bytes> {

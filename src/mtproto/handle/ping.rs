@@ -108,6 +108,12 @@ impl Engine {
         Some(sent.max(self.liveness.heard) + self.timing.pong_timeout)
     }
 
+    /// Client: bytes of a packet that is not whole yet have come, enough to say that somebody is there. Without this, an
+    /// answer that takes longer than a ping may would never come over a slow network.
+    pub fn bytes_came(&mut self, now: Time) {
+        self.liveness.heard = now.mono;
+    }
+
     /// Client: asks whether anybody is there; the answer is [`Event::Pong`].
     pub fn ping(&mut self, now: Time) -> i64 {
         let ping_id = self.random.i64();
@@ -129,9 +135,11 @@ impl Engine {
     }
 
     pub(super) fn handle_pong(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
-        let types::Pong { ping_id, .. } = message.read()?;
+        let types::Pong { msg_id, ping_id } = message.read()?;
         if let Some(ping) = self.liveness.ping.take_if(|ping| ping.id == ping_id) {
             let took = now.mono.saturating_sub(ping.sent.unwrap_or(now.mono));
+            self.ids.accepted(MsgId(msg_id));
+            self.clock_at_most(message.id, took, now);
             self.events.push_back(Event::Pong { ping_id, took });
         }
         Ok(())

@@ -72,17 +72,20 @@ fn a_binding_refused_for_its_salt_or_its_time_proves_its_second_id() {
 
 #[test]
 fn a_binding_lost_with_its_connection_proves_the_id_that_it_is_sent_again_with() {
-    let mut pair = Pair::connected();
-    let call = bind(&mut pair);
-    assert_eq!(pair.client_packets().len(), 1, "and that one is lost");
-    pair.wait(seconds(1));
-    pair.reconnect();
-    pair.settle();
-    let query = proven(&mut pair);
-    assert_ne!(query, call);
-    pair.reply(query);
-    pair.settle();
-    assert!(pair.client_events().contains(&answer(call)));
+    // After a while its id is too old to be kept.
+    for (later, keeps_id) in [(1, true), (1000, false)] {
+        let mut pair = Pair::connected();
+        let call = bind(&mut pair);
+        assert_eq!(pair.client_packets().len(), 1, "and that one is lost");
+        pair.now = pair.now + seconds(later);
+        pair.reconnect();
+        pair.settle();
+        let query = proven(&mut pair);
+        assert_eq!(query == call, keeps_id);
+        pair.reply(query);
+        pair.settle();
+        assert!(pair.client_events().contains(&answer(call)));
+    }
 }
 
 #[test]

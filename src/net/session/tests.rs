@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::crypto::AuthKey;
 use crate::mtproto::Transport;
+use crate::net::calls::Place;
 use crate::net::dial::{Endpoint, Via};
 
 const LIFE: i32 = 100;
@@ -89,7 +90,9 @@ impl Pair {
 
     fn call(&mut self) -> oneshot::Receiver<Result<Bytes, CallFailure>> {
         let (reply, answer) = oneshot::channel();
-        self.session.send(Call { body: Bytes::from_static(b"question"), reply }, self.now);
+        let body = Bytes::from_static(b"question");
+        let call = Call { body, after: Vec::new(), place: Place::default(), reply };
+        self.session.send(call, self.now);
         answer
     }
 }
