@@ -90,10 +90,9 @@ impl Pair {
 
     fn call(&mut self) -> oneshot::Receiver<Result<Bytes, CallFailure>> {
         let (reply, answer) = oneshot::channel();
-        self.session.send(
-            Call { body: Bytes::from_static(b"question"), after: Vec::new(), place: Place::default(), reply },
-            self.now,
-        );
+        let body = Bytes::from_static(b"question");
+        let call = Call { body, after: Vec::new(), place: Place::default(), reply };
+        self.session.send(call, self.now);
         answer
     }
 }
