@@ -94,6 +94,61 @@ fn whoami_asks_the_raw_api() {
 }
 
 #[test]
+fn daily_keeps_what_is_sent_every_day() {
+    let lines = [
+        "/daily",
+        "/daily 25:00 Europe/Berlin x",
+        "/daily 9:30 Europe/Berlni water",
+        "/daily 9:30 Europe/Berlin Drink water",
+        "/daily 23:05 UTC Sleep",
+        "/daily",
+        "/stop 1",
+        "/stop 5",
+        "/daily",
+    ];
+    assert_eq!(
+        played("examples/daily.lua", "", &lines),
+        [
+            "bot: Nothing is sent here.",
+            "bot: Like this: /daily 9:30 Europe/Berlin Drink water",
+            "bot: there is no time zone \"Europe/Berlni\"; did you mean Europe/Berlin?",
+            "bot: every day at 9:30 (Europe/Berlin): Drink water",
+            "bot: every day at 23:05 (UTC): Sleep",
+            "bot: 1. every day at 9:30 (Europe/Berlin): Drink water",
+            "2. every day at 23:05 (UTC): Sleep",
+            "bot: No more.",
+            "bot: Which one? /daily lists them.",
+            "bot: 1. every day at 23:05 (UTC): Sleep",
+        ]
+    );
+}
+
+#[test]
+fn site_tells_what_answers_and_what_was_not_granted() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 4096]);
+        let body = "<html><Title>\n Hello </title></html>";
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).expect("the client reads");
+    });
+    let config = format!("[script.site]\nallow = [\"http:{address}\"]\n");
+    let lines = ["/site", &format!("/site {address}"), "/site example.org"];
+    assert_eq!(
+        played("examples/site.lua", &config, &lines),
+        [
+            "bot: Like this: /site example.org".to_owned(),
+            format!("bot: {address} answers with status 200."),
+            "Hello".to_owned(),
+            "bot: http.get: example.org needs a grant: allow = [\"http:example.org\"] in moongram.toml".to_owned(),
+        ]
+    );
+}
+
+#[test]
 fn every_script_is_played_here() {
     let this = include_str!("examples.rs");
     for folder in ["scripts", "examples"] {

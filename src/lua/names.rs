@@ -132,6 +132,46 @@ mod tests {
     use crate::lua::{Env, Inbox, ScriptSpec, load};
     use crate::net::Clock;
 
+    /// The stubs that are written by hand: what the others have is written from the schema.
+    const STUBS: [(&str, &str); 9] = [
+        ("crypto", include_str!("stubs/crypto.lua")),
+        ("http", include_str!("stubs/http.lua")),
+        ("json", include_str!("stubs/json.lua")),
+        ("keyboard", include_str!("stubs/keyboard.lua")),
+        ("log", include_str!("stubs/log.lua")),
+        ("re", include_str!("stubs/re.lua")),
+        ("script", include_str!("stubs/script.lua")),
+        ("store", include_str!("stubs/store.lua")),
+        ("timer", include_str!("stubs/timer.lua")),
+    ];
+
+    /// `function re.gsub(text, pattern, replacement, count) end`, or `re.x = nil` for a value.
+    #[test]
+    fn every_name_of_the_library_has_its_line_in_the_stubs_with_the_same_arguments() {
+        for (space, text) in STUBS {
+            let lua = mlua::Lua::new();
+            lua.load(text).exec().unwrap_or_else(|error| panic!("stubs/{space}.lua: {error}"));
+            assert!(text.starts_with("---@meta\n"), "{space}");
+            let listed: BTreeSet<String> = NAMES
+                .iter()
+                .filter(|name| name.path.starts_with(&format!("{space}.")))
+                .map(|name| match name.signature.split_once(')') {
+                    Some((arguments, _)) => format!("{}{})", name.path, arguments.replace('?', "")),
+                    None => name.path.to_owned(),
+                })
+                .collect();
+            let found: BTreeSet<String> = text
+                .lines()
+                .filter_map(|line| match line.strip_prefix("function ") {
+                    Some(line) => line.strip_suffix(" end").map(str::to_owned),
+                    None => line.strip_suffix(" = nil").map(str::to_owned),
+                })
+                .filter(|name| name.starts_with(&format!("{space}.")))
+                .collect();
+            assert_eq!(found, listed, "stubs/{space}.lua");
+        }
+    }
+
     #[tokio::test]
     async fn every_name_is_listed_and_every_listed_name_is_there() {
         let folder = tempfile::tempdir().unwrap();

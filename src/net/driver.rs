@@ -290,7 +290,7 @@ impl Driver {
                     Progress::Other => {}
                 },
                 () = self.given_up.notified() => self.session.iter_mut().for_each(Session::sweep),
-                () = self.clock.sleep_until(wake), if wake < Duration::MAX => {
+                () = self.clock.sleep_until(wake) => {
                     let now = self.clock.now();
                     next_look = now.mono + LOOK;
                     if let Some(session) = &mut self.session {

@@ -26,10 +26,16 @@ const WHOLE: &str = r#"
     [scripts.limits]
     memory = "32MiB"
     cpu = "500ms"
+    store = "10MiB"
+    updates = 100
+    running = 10
+    waiting = 20
+    timers = 30
+    requests = 4
     [script.weather]
     allow = ["http:api.example.com"]
     config = { city = "Berlin" }
-    limits = { cpu = "2s" }
+    limits = { cpu = "2s", timers = 5 }
 "#;
 
 #[test]
@@ -44,7 +50,7 @@ fn every_documented_key_is_read() {
     assert_eq!(weather.config.expect("a table")["city"].as_str(), Some("Berlin"));
     let other = config.script("other").limits.resolve();
     assert_eq!((other.cpu, other.updates, other.running), (Duration::from_millis(500), 100, 10));
-    assert_eq!((other.waiting, other.timers), (20, 30));
+    assert_eq!((other.waiting, other.timers, other.requests), (20, 30, 4));
     assert_eq!(config.script("weather").limits.timers, Some(5));
 }
 
@@ -71,6 +77,10 @@ fn a_wrong_value_is_named() {
         ("[scripts.limits]\nmemory = \"0B\"", "`scripts.limits.memory` is too little: a script needs 1 MiB"),
         ("[script.a.limits]\nmemory = \"100KiB\"", "`script.a.limits.memory` is too little"),
         ("[script.a.limits]\ncpu = \"0s\"", "`script.a.limits.cpu` is too little: a handler needs 1 ms"),
+        (
+            "[script.a]\nallow = [\"http:a.example\", \"http:https://b.example\"]",
+            "`script.a.allow`: \"http:https://b.example\" is not a host or an address",
+        ),
         ("[scripts.limits]\nrunning = 0", "`scripts.limits.running` is 0"),
         ("[scripts.limits]\ntimers = -1", "`timers`: invalid value"),
         ("[scripts.limits]\ntimer = 1", "did you mean `timers`?"),

@@ -72,6 +72,16 @@ pub fn check_grants(allow: &[String]) -> Result<(), String> {
     texts.map(|text| Grant::parse(text).map(drop)).find(Result::is_err).unwrap_or(Ok(()))
 }
 
+/// What is said of a host, with or without a port, that a script will not reach; none if it may.
+pub(in crate::lua) fn missing_grant(host: &str, allow: &[String]) -> Option<String> {
+    let grants = WebGrants::new(allow);
+    let check = |scheme: &str| match Url::parse(&format!("{scheme}://{host}/")) {
+        Ok(url) => grants.check(&url).err().map(|failure| failure.text),
+        Err(error) => Some(format!("{host:?} is not a host: {error}")),
+    };
+    check("https").and_then(|_| check("http"))
+}
+
 impl WebGrants {
     /// From `allow = ["http:api.example.com", …]`; other grants are left to others, and one that cannot be read grants nothing.
     pub fn new(allow: &[String]) -> WebGrants {
@@ -88,7 +98,7 @@ impl WebGrants {
         let host = match url.host() {
             Some(Host::Domain(name)) => Host::Domain(name.trim_end_matches('.').to_ascii_lowercase()),
             Some(Host::Ipv4(address)) => Host::Ipv4(address),
-            Some(Host::Ipv6(address)) => Host::Ipv6(address),
+            Some(Host::Ipv6(address)) => address.to_ipv4_mapped().map_or(Host::Ipv6(address), Host::Ipv4),
             None => return Err(wrong("a URL without a host")),
         };
         let port = url.port_or_known_default().unwrap_or(80);

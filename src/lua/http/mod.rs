@@ -20,7 +20,7 @@ use url::Url;
 
 pub(super) use fetch::{Body, Failure, Fetched, Head, Part, Request, Running};
 use grants::Place;
-pub(super) use grants::WebGrants;
+pub(super) use grants::{WebGrants, missing_grant};
 pub use grants::check_grants;
 use resolver::{Checked, Lookup};
 

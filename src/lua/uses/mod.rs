@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use self::tokens::{Token, tokens};
 use super::convert::Grants;
+use super::http;
 use crate::tl::{self, Callers};
 
 /// One thing that a script uses.
@@ -26,7 +27,7 @@ pub struct Use {
 pub enum What {
     /// A TL method, by its name, and by the name of the friendly function that calls it, if it was that.
     Method { name: String, by: Option<String> },
-    /// A host of an `http` call.
+    /// A host of an `http` call, with its port if it is not the usual one.
     Host(String),
     /// A file outside of the script's data folder.
     File(String),
@@ -82,13 +83,12 @@ pub fn remark(what: &What, allow: &[String], is_bot: Option<bool>) -> Option<Rem
                 _ => None,
             }
         }
-        What::Host(host) => missing(allow, &format!("http:{host}")),
+        What::Host(host) => http::missing_grant(host, allow).map(Remark::Refused),
         What::File(path) => missing(allow, &format!("fs:{path}")),
     }
 }
 
-/// Grants of hosts and files are kept where they are used; here an equal one, or one that ends with `*` or is a folder above,
-/// will do.
+/// Grants of files are kept where they are used; here an equal one, or one that ends with `*` or is a folder above, will do.
 fn missing(allow: &[String], wanted: &str) -> Option<Remark> {
     let is_granted = allow.iter().any(|grant| match grant.strip_suffix('*') {
         Some(start) => wanted.starts_with(start),
@@ -98,7 +98,6 @@ fn missing(allow: &[String], wanted: &str) -> Option<Remark> {
                 || wanted
                     .strip_prefix(grant.as_str())
                     .is_some_and(|rest| grant.starts_with("fs:") && rest.starts_with('/'))
-                || grant.strip_prefix("http:*.").is_some_and(|domain| wanted.ends_with(&format!(".{domain}")))
         }
     });
     let refusal = format!("{wanted} needs a grant: allow = [\"{wanted}\"] in moongram.toml");
@@ -272,15 +271,11 @@ impl Scan<'_> {
     }
 }
 
-/// `https://api.example.com:8080/x` → `api.example.com`.
+/// `https://api.example.com:8080/x` → `api.example.com:8080`.
 fn host_of(url: &str) -> Option<String> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    let host = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next()?,
-        None => host.split(':').next()?,
-    };
+    let host = authority.rsplit('@').next()?.trim_end_matches(":80").trim_end_matches(":443");
     (!host.is_empty()).then(|| host.to_lowercase())
 }
 
@@ -326,10 +321,11 @@ mod tests {
     #[test]
     fn hosts_and_files_are_seen() {
         check("http.get('https://api.example.com/x?y')", &[(1, "http:api.example.com")]);
-        check("http.get('https://API.example.com:8080/' .. id)", &[(1, "http:api.example.com")]);
+        check("http.get('https://API.example.com:8080/' .. id)", &[(1, "http:api.example.com:8080")]);
+        check("http.get('https://api.example.com:443/')", &[(1, "http:api.example.com")]);
         check("http.request{ method = 'PUT',\n url = 'http://u:p@h.example/' }", &[(1, "http:h.example")]);
         check("http.get(url)", &[]);
-        check("local get = http.get\nget('https://[::1]/')", &[(2, "http:::1")]);
+        check("local get = http.get\nget('https://[::1]/')", &[(2, "http:[::1]")]);
     }
 
     #[test]
@@ -349,9 +345,12 @@ mod tests {
         assert!(said(refusal(&method("messages.getHistory"), &[])).contains("BOT_METHOD_INVALID"));
         let host = What::Host("api.example.com".into());
         assert!(said(refusal(&host, &["http:example.com"])).contains("allow = [\"http:api.example.com\"]"));
-        for allow in ["http:api.example.com", "http:*", "http:*.example.com"] {
+        for allow in ["http:api.example.com", "http:*", "http:*.example.com", "http:api.example.com:443"] {
             assert_eq!(refusal(&host, &[allow]), None, "{allow}");
         }
+        let local = What::Host("127.0.0.1:8080".into());
+        assert_eq!(refusal(&local, &["http:127.0.0.1:8080"]), None);
+        assert!(said(refusal(&local, &["http:*"])).contains("allow = [\"http:127.0.0.1:8080\"]"));
         assert_eq!(refusal(&What::File("/srv/a/b.png".into()), &["fs:/srv/a"]), None);
         assert!(refusal(&What::File("/srv/ab.png".into()), &["fs:/srv/a"]).is_some());
     }
