@@ -320,6 +320,13 @@ impl Engine {
         }
     }
 
+    /// Asks once more, where the last question has no answer: that is no message which the server would keep and send again.
+    pub(super) fn ask_again_about_calls(&mut self) {
+        if !self.calls.asked.is_empty() {
+            self.ask_about_calls();
+        }
+    }
+
     /// Sends all that the client has not acknowledged.
     ///
     /// "The server would re-send the missing response at the first opportunity":
