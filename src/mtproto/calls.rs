@@ -50,6 +50,8 @@ pub(super) struct Call {
     pub after: Vec<MsgId>,
     /// The server has said that it came.
     pub received: bool,
+    /// Sent more than once under this id: an earlier copy may be on its way, however late it comes.
+    pub copied: bool,
 }
 
 /// A client's messages that have been sent, by the ids they have on the wire.
@@ -116,10 +118,9 @@ impl Calls {
     }
 
     /// All messages that went out under this id or in a container of this id: None if there is no such id.
-    pub fn take_refused(&mut self, id: MsgId) -> Option<(Vec<Call>, Vec<Outgoing>)> {
+    pub fn take_refused(&mut self, id: MsgId) -> Option<(Vec<(MsgId, Call)>, Vec<Outgoing>)> {
         let in_it = |wire: MsgId, container: Option<MsgId>| wire == id || container == Some(id);
-        let calls: Vec<Call> =
-            self.sent.extract_if(|wire, call| in_it(*wire, call.container)).map(|(_, c)| c).collect();
+        let calls: Vec<(MsgId, Call)> = self.sent.extract_if(|wire, call| in_it(*wire, call.container)).collect();
         let mut service = Vec::new();
         self.refusable.retain(|(wire, container, message)| {
             let refused = in_it(*wire, *container);
@@ -167,7 +168,8 @@ impl Engine {
     pub(super) fn note_sent(&mut self, ready: Ready, container: Option<MsgId>, now: Time) {
         let Ready { id, seqno, message, .. } = ready;
         if let What::Call { handle, refused, after } = message.what {
-            let call = Call { handle, body: message.body, container, seqno, refused, after, received: false };
+            let call =
+                Call { handle, body: message.body, container, seqno, refused, after, received: false, copied: false };
             self.calls.sent.insert(id, call);
             self.outbox.carried.push(id);
             return;
@@ -175,6 +177,7 @@ impl Engine {
         // A copy of a call is refused with its new container.
         if let (What::Again, Some(call)) = (&message.what, self.calls.sent.get_mut(&id)) {
             call.container = container;
+            call.copied = true;
             return;
         }
         match (&message.what, self.side) {
@@ -195,18 +198,31 @@ impl Engine {
         }
     }
 
-    /// Sends refused calls again under new ids, in their old order and before all that waits; gives up those that were
-    /// refused too often.
-    pub(super) fn send_refused_again(&mut self, mut calls: Vec<Call>, code: i32) {
-        calls.sort_by_key(|call| std::cmp::Reverse(call.handle));
-        for call in calls {
-            let refused = call.refused + 1;
-            if refused > MAX_REFUSALS {
+    /// Sends calls again that were refused by the message id `refused`, in their old order and before all that waits; gives up
+    /// those that were refused too often.
+    ///
+    /// They get new ids, but for copies whose container was refused: an earlier copy may come after all, and the server is to
+    /// know it again by its id.
+    pub(super) fn send_refused_again(&mut self, mut calls: Vec<(MsgId, Call)>, refused: MsgId, code: i32, now: Time) {
+        calls.sort_by_key(|(_, call)| std::cmp::Reverse(call.handle));
+        for (wire, mut call) in calls {
+            call.refused += 1;
+            if call.refused > MAX_REFUSALS {
                 self.lose(call, LostReason::Refused(code));
+            } else if call.copied && wire != refused {
+                self.calls.sent.insert(wire, call);
+                self.send_unreceived_again(vec![wire], now);
             } else {
-                self.send_again(call, refused);
+                let times = call.refused;
+                self.send_again(call, times);
             }
         }
+    }
+
+    /// The container of these calls is the copy of one that came before, so they came with it: asks what became of them.
+    pub(super) fn ask_about_repeated(&mut self, calls: Vec<(MsgId, Call)>) {
+        self.calls.sent.extend(calls);
+        self.ask_about_calls();
     }
 
     /// Sends calls again that no session of the server can have done, under new ids.
@@ -301,6 +317,13 @@ impl Engine {
             let id = self.response_id();
             let what = What::StateReq(about.to_vec());
             self.outbox.push_front(Outgoing { body, content: true, what, id });
+        }
+    }
+
+    /// Asks once more, where the last question has no answer: that is no message which the server would keep and send again.
+    pub(super) fn ask_again_about_calls(&mut self) {
+        if !self.calls.asked.is_empty() {
+            self.ask_about_calls();
         }
     }
 

@@ -65,7 +65,8 @@ impl Engine {
     pub(super) fn handle_bad_msg(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let types::BadMsgNotification { bad_msg_id, error_code: code, .. } = message.read()?;
         // "The client must check that it has, in fact, recently sent a message with the specified msg_id."
-        let Some((calls, service)) = self.calls.take_refused(MsgId(bad_msg_id)) else {
+        let refused = MsgId(bad_msg_id);
+        let Some((calls, service)) = self.calls.take_refused(refused) else {
             return Ok(());
         };
         match code {
@@ -73,12 +74,18 @@ impl Engine {
             16 | 17 => self.set_clock(message.id, now),
             // "It cannot be verified whether the server has received a message with this msg_id or not."
             20 => {
-                calls.into_iter().for_each(|call| self.lose(call, LostReason::Forgotten));
+                calls.into_iter().for_each(|(_, call)| self.lose(call, LostReason::Forgotten));
+                return Ok(());
+            }
+            // "Container msg_id is the same as msg_id of a previously received message": somebody who listens has sent the
+            // packet before us, or once more. What is in it must not be done under other ids as well.
+            19 => {
+                self.ask_about_repeated(calls);
                 return Ok(());
             }
             // The server has seen higher seqnos than ours in this session.
             32 => self.seqnos.skip(),
-            // 33, 34, 35: a new id and the next seqno are in order whatever was wrong. 18, 19: a new id. 48: the salt
+            // 33, 34, 35: a new id and the next seqno are in order whatever was wrong. 18: a new id. 48: the salt
             // comes with bad_server_salt. 64: the next container is another.
             _ => {}
         }
@@ -86,18 +93,19 @@ impl Engine {
         if matches!(code, 16 | 17 | 32 | 33) {
             service.into_iter().rev().for_each(|message| self.outbox.push_front(message));
         }
-        self.send_refused_again(calls, code);
+        self.send_refused_again(calls, refused, code, now);
         Ok(())
     }
 
     pub(super) fn handle_bad_salt(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let types::BadServerSalt { bad_msg_id, error_code: code, new_server_salt, .. } = message.read()?;
-        let Some((calls, service)) = self.calls.take_refused(MsgId(bad_msg_id)) else {
+        let refused = MsgId(bad_msg_id);
+        let Some((calls, service)) = self.calls.take_refused(refused) else {
             return Ok(());
         };
         self.adopt_salt(new_server_salt, now);
         service.into_iter().rev().for_each(|message| self.outbox.push_front(message));
-        self.send_refused_again(calls, code);
+        self.send_refused_again(calls, refused, code, now);
         Ok(())
     }
 

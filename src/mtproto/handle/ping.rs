@@ -84,6 +84,7 @@ impl Engine {
         }
         if self.ping_at() <= now.mono {
             self.ping(now);
+            self.ask_again_about_calls();
         }
         if self.unresponsive_at().is_some_and(|due| due <= now.mono) && !self.liveness.told {
             self.liveness.told = true;

@@ -58,6 +58,50 @@ fn calls_in_a_refused_container_are_sent_again_in_order() {
 }
 
 #[test]
+fn calls_in_a_container_that_came_before_are_not_done_again() {
+    let mut pair = Pair::connected();
+    let calls = [pair.send(), pair.send()];
+    let [packet] = &pair.client_packets()[..] else { panic!("they share a container") };
+    // Somebody who listens is faster than the network.
+    pair.deliver_to_server(packet);
+    let queries = pair.queries();
+    pair.deliver_to_server(packet);
+    assert!(matches!(pair.errors[..], [(Side::Server, PacketError::Duplicate(_))]), "{:?}", pair.errors);
+    pair.settle();
+    assert_eq!(pair.queries(), [], "they came once, and come no more");
+    queries.into_iter().for_each(|query| pair.reply(query));
+    pair.settle();
+    assert_eq!(pair.client_events(), calls.map(answer));
+}
+
+#[test]
+fn a_copy_whose_container_is_refused_keeps_its_id() {
+    let mut pair = Pair::connected();
+    let call = pair.send();
+    let late = pair.client_packets();
+    // It has not come when the next connection asks, so a copy is sent; with a salt that the server has changed meanwhile.
+    pair.reconnect();
+    let up = pair.client_packets();
+    up.iter().for_each(|packet| pair.deliver_to_server(packet));
+    let down = pair.server_packets();
+    down.iter().for_each(|packet| pair.deliver_to_client(packet));
+    let salt = FutureSalt { valid_since: 0, valid_until: i32::MAX, salt: 99 };
+    pair.server.set_future_salts(vec![salt]);
+    pair.settle();
+    assert_eq!(pair.queries(), [call]);
+    // The first copy comes after all, by its own connection; what is said to it stays there.
+    for packet in &late {
+        let late = open(&auth_key(), Side::Client, packet[..].into()).expect("a good packet");
+        let (result, said) = pair.server.handle_aside(late, pair.now);
+        assert!(result.is_err() && said.len() == 1, "{result:?}");
+    }
+    assert_eq!(pair.queries(), []);
+    pair.reply(call);
+    pair.settle();
+    assert_eq!(pair.client_events().last(), Some(&answer(call)));
+}
+
+#[test]
 fn a_notification_of_a_message_never_sent_changes_nothing() {
     let mut pair = Pair::connected();
     let id = msg_id(pair.now.unix, 900, 1);

@@ -184,3 +184,22 @@ fn a_question_refused_for_its_salt_is_asked_again() {
     pair.settle();
     assert_eq!(pair.client_events(), [Event::SaltChanged(99), answer(call)]);
 }
+
+#[test]
+fn a_question_whose_answer_went_elsewhere_is_asked_again() {
+    let mut pair = Pair::connected();
+    let call = pair.send();
+    assert_eq!(pair.client_packets().len(), 1, "and that one is lost");
+    pair.reconnect();
+    // Who plays our packets to the server before they come gets what it says to them.
+    pair.client_packets().iter().for_each(|packet| pair.deliver_to_server(packet));
+    pair.server_packets();
+    pair.settle();
+    assert_eq!(pair.queries(), []);
+    pair.wait(Timing::default().silence);
+    pair.settle();
+    let [query] = pair.queries()[..] else { panic!("it came once") };
+    pair.reply(query);
+    pair.settle();
+    assert_eq!(pair.client_events().last(), Some(&answer(call)));
+}
