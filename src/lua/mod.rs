@@ -7,6 +7,7 @@
 
 pub mod bounded;
 mod budget;
+mod console;
 mod convert;
 mod dispatch;
 mod error;
@@ -30,6 +31,7 @@ mod tests;
 mod version;
 mod waits;
 
+pub use console::is_unfinished;
 pub use error::{LoadError, SourceLine};
 pub use files::source_hash;
 pub use handlers::CommandInfo;

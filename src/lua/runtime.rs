@@ -14,6 +14,7 @@ use mlua::{Function, IntoLua, LightUserData, Lua, Value};
 use tokio::sync::Notify;
 
 use super::budget::Budget;
+use super::console::{self, Console};
 use super::convert::Grants;
 use super::dispatch::{Run, Waiters};
 use super::events::EventKind;
@@ -79,6 +80,7 @@ pub(super) struct Runtime {
     /// Names that were asked for, with their Bot-API ids.
     pub resolved: RefCell<HashMap<String, i64>>,
     pub timers: RefCell<HashMap<u64, tokio::task::AbortHandle>>,
+    console: Console,
     next_timer: Cell<u64>,
     pool: Pool,
     waits: Waits,
@@ -118,6 +120,15 @@ pub(super) enum JobKind {
     Task,
     Unload,
     Error,
+    /// A line of the console, by the number that its answer waits under.
+    Console(u64),
+}
+
+impl JobKind {
+    /// Whether it is closed, without running another line, when another version takes over.
+    fn ends_with_version(self) -> bool {
+        matches!(self, JobKind::Task | JobKind::Console(_))
+    }
 }
 
 /// Makes the result of a wait: a value, or what to raise.
@@ -171,6 +182,7 @@ impl Runtime {
             last_peers: RefCell::default(),
             resolved: RefCell::default(),
             timers: RefCell::default(),
+            console: Console::default(),
             next_timer: Cell::new(0),
             pool: Pool::default(),
             waits: Waits::default(),
@@ -266,7 +278,7 @@ impl Runtime {
                     None => Err(Fault::from_note(lua, value)),
                 };
                 match task {
-                    Task::Job(job) => self.end_job(lua, &job, result.map(drop))?,
+                    Task::Job(job) => self.end_job(lua, &job, result)?,
                     Task::Update(mut run) => {
                         self.took_result(lua, &mut run, result)?;
                         if let Some(step) = self.advance(lua, &mut run)? {
@@ -335,16 +347,29 @@ impl Runtime {
         self.phase.get() == Phase::Active && self.pool.busy() < self.spec.limits.running + self.waits.releasing()
     }
 
-    fn end_job(&self, lua: &Lua, job: &Job, result: Result<(), Fault>) -> mlua::Result<()> {
+    fn end_job(&self, lua: &Lua, job: &Job, result: Result<Value, Fault>) -> mlua::Result<()> {
         if job.kind == JobKind::Main {
-            *self.main_result.borrow_mut() = Some(result);
+            *self.main_result.borrow_mut() = Some(result.map(drop));
             return Ok(());
         }
         self.inbox.work(false);
+        if let JobKind::Console(line) = job.kind {
+            self.console.answer(line, result);
+            return Ok(());
+        }
         match result {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(fault) => self.report(lua, fault, job.kind != JobKind::Error),
         }
+    }
+
+    /// Runs a line of the console as a handler would be run; `answer` gets what it printed and returned, or the error.
+    pub fn evaluate(&self, lua: &Lua, code: &str, answer: console::Answer) -> mlua::Result<()> {
+        let function = console::load(lua)?;
+        let code = Value::String(lua.create_string(code)?);
+        let kind = JobKind::Console(self.console.open(answer));
+        self.push_job(Job { kind, function, args: (code, Value::Nil) });
+        Ok(())
     }
 
     /// Logs what a handler raised, and hands it to `tg.on_error` where `handlers` says so.
@@ -500,17 +525,18 @@ impl Runtime {
             timer.abort();
         }
         self.jobs.borrow_mut().retain(|job| {
-            let keep = job.kind != JobKind::Task;
+            let keep = !job.kind.ends_with_version();
             if !keep {
                 self.inbox.work(false);
             }
             keep
         });
         let asks = |wait: Option<u64>| wait.and_then(|id| self.waits.kind(id)) == Some(Wait::Ask);
-        let closes = |task: &Task, wait| asks(wait) || matches!(task, Task::Job(job) if job.kind == JobKind::Task);
+        let closes = |task: &Task, wait| asks(wait) || matches!(task, Task::Job(job) if job.kind.ends_with_version());
         for (index, wait) in self.pool.choose(closes) {
             self.drop_task(index, wait);
         }
+        self.console.close();
         self.wake.notify_one();
     }
 
