@@ -9,8 +9,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use crate::client::WebSockets;
 use super::folder::Selection;
+use crate::client::WebSockets;
 use crate::mtproto::Transport;
 use crate::net::dial::{Via, WebSocket};
 

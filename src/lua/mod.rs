@@ -21,6 +21,7 @@ mod json;
 mod lane;
 pub mod names;
 mod natives;
+mod order;
 mod pool;
 mod runtime;
 mod sandbox;

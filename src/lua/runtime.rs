@@ -22,6 +22,7 @@ use super::fault::Fault;
 use super::files::Files;
 use super::handlers::Handlers;
 use super::inbox::Inbox;
+use super::order::Branch;
 use super::pool::Pool;
 use super::spec::{Env, ScriptSpec};
 use super::version::Shared;
@@ -103,9 +104,15 @@ pub(super) struct Job {
     pub kind: JobKind,
     pub function: Function,
     pub args: (Value, Value),
+    /// Its place in a `tg.in_order`.
+    pub branch: Option<Rc<Branch>>,
 }
 
 impl Job {
+    pub fn new(kind: JobKind, function: Function, args: (Value, Value)) -> Job {
+        Job { kind, function, args, branch: None }
+    }
+
     /// Whether the inbox is busy while it runs: the top level runs before there is anything to be busy with.
     fn is_work(&self) -> bool {
         self.kind != JobKind::Main
@@ -118,6 +125,8 @@ pub(super) enum JobKind {
     Start,
     /// `tg.spawn` and timers: gone with the version.
     Task,
+    /// Of a `tg.in_order`: finishes with the handler that waits for it.
+    Branch,
     Unload,
     Error,
     /// A line of the console, by the number that its answer waits under.
@@ -221,7 +230,7 @@ impl Runtime {
     ) -> mlua::Result<()> {
         let argument = argument.into_lua(lua)?;
         for handler in self.handlers.of(event) {
-            self.push_job(Job { kind, function: handler.function.clone(), args: (argument.clone(), Value::Nil) });
+            self.push_job(Job::new(kind, handler.function.clone(), (argument.clone(), Value::Nil)));
         }
         Ok(())
     }
@@ -368,7 +377,7 @@ impl Runtime {
         let function = console::load(lua)?;
         let code = Value::String(lua.create_string(code)?);
         let kind = JobKind::Console(self.console.open(answer));
-        self.push_job(Job { kind, function, args: (code, Value::Nil) });
+        self.push_job(Job::new(kind, function, (code, Value::Nil)));
         Ok(())
     }
 
@@ -391,6 +400,16 @@ impl Runtime {
             Task::Job(_) => None,
         };
         self.pool.with_task(current, of_run).flatten()
+    }
+
+    /// The job that runs, if it is one.
+    pub fn with_job<R>(&self, f: impl FnOnce(&Job) -> R) -> Option<R> {
+        let current = self.pool.current.get()?;
+        let of_job = |task: &mut Task| match task {
+            Task::Job(job) => Some(f(job)),
+            Task::Update(_) => None,
+        };
+        self.pool.with_task(current, of_job).flatten()
     }
 
     // The scheduler's side

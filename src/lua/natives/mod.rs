@@ -7,7 +7,7 @@ mod base;
 mod calls;
 mod handlers;
 mod objects;
-mod tasks;
+pub(super) mod tasks;
 mod texts;
 
 use std::rc::Rc;

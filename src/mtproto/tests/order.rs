@@ -203,7 +203,10 @@ fn a_call_that_waits_for_others_is_compressed_beneath_its_head() {
     assert_eq!((constructor(body), constructor(&body[12..])), (INVOKE_AFTER_MSG, GZIP_PACKED));
     pair.deliver_to_server(&packets[0]);
     let Some(Event::Query { body, .. }) = pair.server_events().pop() else { panic!("two queries") };
-    assert_eq!((constructor(&body), &body[12..12 + QUERY.len()], body.len()), (INVOKE_AFTER_MSG, QUERY, 20_012 + QUERY.len()));
+    assert_eq!(
+        (constructor(&body), &body[12..12 + QUERY.len()], body.len()),
+        (INVOKE_AFTER_MSG, QUERY, 20_012 + QUERY.len())
+    );
 }
 
 #[test]
