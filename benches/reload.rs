@@ -32,7 +32,7 @@ async fn main() {
     let path = folder.path().join("bench.lua");
     std::fs::write(&path, script(0)).expect("written");
     let (sender, mut events) = broadcast::channel(64);
-    let options = Options { folder: folder.path().to_owned(), config: Arc::new(Config::default()) };
+    let options = Options::new(folder.path().to_owned(), Arc::new(Config::default()));
     let client = Client::detached();
     let host = Host::start(options, client, Clock::real(), sender).await;
     live(&mut events).await;

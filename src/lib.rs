@@ -56,7 +56,8 @@
 //! # The way of a call
 //!
 //! A handler's coroutine yields; `lua::convert` makes the table TL; `client::Client::invoke` sleeps through flood waits and
-//! sends what was cut off again where that is safe; the reply resumes the coroutine.
+//! sends what was cut off again where that is safe; the reply resumes the coroutine. Calls that are to be done in order take their
+//! [`client::Turn`]s. A coroutine that goes away gives its call up, and the server hears of it at once.
 //!
 //! # The way of a save
 //!
@@ -70,9 +71,15 @@
 //! |---|---|
 //! | a saved script answers the next message, on the same connection | `tests/play.rs` |
 //! | `kill -9` loses nothing and needs no new key | `tests/kill.rs` |
-//! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack |
+//! | what `store` returned from is on the disk, whatever is killed | `tests/store_kill.rs`, `storage/store/tests.rs` |
+//! | no path of a script leads out of its data folder | `lua/data/tests.rs` |
+//! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack; `benches/neighbours.rs` |
+//! | nor its owner: login codes stay away from it | `lua/login_codes.rs`, `lua/convert/grants.rs` |
+//! | the permanent key encrypts nothing; the next temporary key costs no call and no update | `tests/pfs.rs` |
 //! | no packet makes more than a typed error | `mtproto/tests/`, `mtproto/exchange/tests/`, `tests/tl_mutations.rs` |
-//! | a client that others wrote agrees with the local DC | `tests/interop-telethon.sh` |
+//! | no call is done twice, and each is answered, whatever the network does | `tests/faults.rs`, `tests/reconnect.rs` |
+//! | clients that others wrote agree with the local DC, in their own layers | `tests/interop-telethon.sh`, `-kurigram.sh`, `-mtcute.sh` |
+//! | what an older layer has otherwise is converted, field by field | `local_dc/layers/tests.rs` |
 //! | layers and clocks are kept apart | `tests/layers.rs` |
 
 pub mod cli;

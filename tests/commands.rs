@@ -21,20 +21,55 @@ fn check_names_file_and_line_of_each_fault_and_fails() {
     let (status, printed, err) = checked(&folder, &[]);
     assert_eq!(status, Some(1));
     for expected in ["syntax.lua:3: ", "global.lua:2: ", "missing.lua:1: ", "calls.lua:1: "] {
-        assert!(printed.iter().any(|line| line.starts_with(expected)), "{expected} in {printed:#?}");
+        let expected = format!("scripts/{expected}");
+        assert!(printed.iter().any(|line| line.starts_with(&expected)), "{expected} in {printed:#?}");
     }
-    assert!(!printed.iter().any(|line| line.starts_with("good.lua")), "{printed:#?}");
+    assert!(!printed.iter().any(|line| line.starts_with("scripts/good.lua:1")), "{printed:#?}");
     assert!(err.contains("5 scripts checked, 4 faults"), "{err}");
 }
 
 #[test]
-fn check_of_good_scripts_succeeds_and_prints_nothing() {
+fn check_of_good_scripts_succeeds_and_prints_what_they_use() {
     let folder = Folder::with(&[("here/good.lua", "tg.command('a', function(m) m:reply('a') end)")]);
     let (status, printed, err) = checked(&folder, &["here/good.lua"]);
-    assert_eq!((status, printed.len()), (Some(0), 0), "{err}");
-    let (status, _, err) = checked(&folder, &["here/nothing.lua"]);
+    assert_eq!(status, Some(0), "{err}");
+    assert_eq!(printed, ["here/good.lua: uses method:messages.sendMessage, line 1"]);
+}
+
+#[test]
+fn check_goes_on_after_a_file_that_is_not_there() {
+    let folder = Folder::with(&[("here/bad.lua", "x = = 1")]);
+    let (status, printed, err) = checked(&folder, &["here/nothing.lua", "here/bad.lua"]);
     assert_eq!(status, Some(1));
-    assert!(err.contains("here/nothing.lua: no such file"), "{err}");
+    assert_eq!(printed[0], "here/nothing.lua: no such file or folder");
+    assert!(printed[1].starts_with("here/bad.lua:1: "), "{printed:?}");
+    assert!(err.contains("1 script checked, 2 faults"), "{err}");
+}
+
+#[test]
+fn check_names_what_is_not_granted_and_warns_of_what_a_bot_cannot_do() {
+    let folder = Folder::with(&[
+        (
+            "scripts/a.lua",
+            "local words = require('words')\n\
+             tg.on_start(function()\n\
+             tg.api.account.getPassword()\n\
+             tg.invoke('account.updateProfile', {})\n\
+             tg.api.messages.getHistory{ peer = 'me' }\n\
+             end)",
+        ),
+        ("scripts/lib/words.lua", "return function() tg.api.auth.logOut() end"),
+        ("moongram.toml", "[script.a]\nallow = ['method:account.updateProfile']\n[account]\nbot_token = '1:x'\n"),
+    ]);
+    let (status, printed, _) = checked(&folder, &[]);
+    assert_eq!(status, Some(1));
+    let has =
+        |expected: &str| assert!(printed.iter().any(|line| line.contains(expected)), "{expected} in {printed:#?}");
+    has("scripts/a.lua:3: account.getPassword needs a grant: allow = [\"method:account.getPassword\"]");
+    has("scripts/a.lua:5: warning: messages.getHistory is for user accounts");
+    has("scripts/lib/words.lua:1: auth.logOut cannot be called by scripts");
+    has("scripts/a.lua: uses method:account.updateProfile, line 4");
+    assert!(!printed.iter().any(|line| line.starts_with("scripts/a.lua:4:")), "it is granted: {printed:#?}");
 }
 
 #[test]

@@ -56,6 +56,7 @@ async fn run(name: &str, main: &Path, folder: &Path) {
     let env = Env::new(client.clone(), Clock::real());
     let mut spec = ScriptSpec::new(name, main, folder);
     spec.config = serde_json::json!({"city": "Berlin", "list": [1, 2]});
+    spec.limits.store = 100_000;
     let spec = Arc::new(spec);
     let start = |state| load(spec.clone(), env.clone(), inbox.clone(), state);
     let mut version = start(None).await.unwrap_or_else(|error| panic!("{error}"));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use moongram::client::{CallError, Client, Config, Dc, SessionAt, SignIn, StartError, Subscription};
+use moongram::client::{CallError, Client, Config, Dc, InputPeer, SessionAt, SignIn, StartError, Subscription};
 use moongram::crypto::{AuthKey, RsaPublicKey};
 use moongram::local_dc::{self, Bot, Ending, LocalDc, Peer};
 use moongram::mtproto::{Frame, Framing, auth_key_id};
@@ -202,6 +202,8 @@ async fn a_renewal_loses_no_call_and_no_update_and_does_nothing_twice() {
     let client = within(Client::start(config, scene.clock.clone())).await.unwrap();
     let queue = client.subscribe("all");
     client.begin_updates();
+    // A bot may write to who wrote to it.
+    scene.write("update 0");
     let before = scene.dc.pts(scene.alice);
     let mut calls = tokio::task::JoinSet::new();
     // Calls and updates all the time, over several lives of a key.
@@ -213,7 +215,7 @@ async fn a_renewal_loses_no_call_and_no_update_and_does_nothing_twice() {
         scene.clock.advance(Duration::from_millis(100));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let expected: Vec<String> = (1..=CALLS).map(|n| format!("update {n}")).collect();
+    let expected: Vec<String> = (0..=CALLS).map(|n| format!("update {n}")).collect();
     let ticking = scene.clock.clone();
     let tick = tokio::spawn(async move {
         loop {
@@ -221,7 +223,7 @@ async fn a_renewal_loses_no_call_and_no_update_and_does_nothing_twice() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
-    assert_eq!(texts(&queue, CALLS as usize).await, expected, "each update once, in order");
+    assert_eq!(texts(&queue, expected.len()).await, expected, "each update once, in order");
     let answered = within(async { calls.join_all().await }).await;
     tick.abort();
     assert!(answered.iter().all(Result::is_ok), "{:?}", answered.iter().find(|answer| answer.is_err()));
@@ -231,6 +233,61 @@ async fn a_renewal_loses_no_call_and_no_update_and_does_nothing_twice() {
     assert!(renewals >= 2, "{renewals} renewals in 60 s of lives of 16");
     assert_eq!((client.key_exchanges(), scene.dc.key_exchanges()), (1, 1));
     assert!(client.is_connected());
+}
+
+/// A call that is answered only after the keys have changed: the session of the key before waits for it.
+#[tokio::test]
+async fn an_answer_that_takes_longer_than_the_change_of_keys_still_comes() {
+    let scene = Scene::stepped().await;
+    let bot = scene.start().await;
+    let presses = bot.subscribe("presses");
+    bot.begin_updates();
+    scene.write("/start");
+    let kind = Object::new("inlineButtonTypeCallback").with("data", b"slow".to_vec());
+    let button = Object::new("keyboardInlineButton").with("text", "Slow").with("type", kind);
+    let row = Object::new("keyboardInlineButtonRow").with("buttons", vec![button]);
+    let markup = Object::new("replyInlineMarkup").with("rows", vec![row]);
+    let peer = Object::new("inputPeerUser").with("user_id", scene.alice).with("access_hash", 0);
+    let message = Object::new("messages.sendMessage").with("peer", peer).with("message", "press").with("random_id", 7);
+    within(bot.invoke(call(&message.with("reply_markup", markup)))).await.unwrap();
+
+    let code = scene.dc.code();
+    let sign_in = SignIn::User {
+        phone: scene.dc.phone(scene.alice).unwrap(),
+        code: Arc::new(move || code.clone()),
+        name: String::new(),
+    };
+    let session = SessionAt::Memory;
+    let config = Config { sign_in, session, temporary_key_life: Some(Duration::from_secs(60)), ..scene.config() };
+    let alice = within(Client::start(config, scene.clock.clone())).await.unwrap();
+    let found = within(alice.resolve("pfs_bot")).await.unwrap();
+    let Some(InputPeer::User { id, access_hash }) = alice.peers().input_peer(found.id()) else { panic!("a user") };
+    scene.clock.advance(Duration::from_secs(44));
+    let peer = Object::new("inputPeerUser").with("user_id", id).with("access_hash", access_hash);
+    let press = Object::new("messages.getBotCallbackAnswer").with("peer", peer).with("msg_id", 2);
+    let pressing = tokio::spawn({
+        let alice = alice.clone();
+        let press = call(&press.with("data", b"slow".to_vec()));
+        async move { alice.invoke(press).await }
+    });
+    let mut taken = VecDeque::new();
+    let query = within(async {
+        loop {
+            presses.ready().await;
+            presses.drain(&mut taken, 1);
+            let update = tl::decode_object(taken.pop_front().expect("an update").raw()).unwrap();
+            if let ("updateBotCallbackQuery", Some(id)) = (update.name(), update.int("query_id")) {
+                return id;
+            }
+        }
+    })
+    .await;
+    scene.step_until("renewed", || alice.temporary_key_exchanges() == 2 && alice.connections() == 2).await;
+    assert!(!pressing.is_finished());
+    let answer = Object::new("messages.setBotCallbackAnswer").with("query_id", query).with("cache_time", 0);
+    within(bot.invoke(call(&answer.with("message", "at last")))).await.unwrap();
+    let answer = tl::decode_object(&within(pressing).await.unwrap().unwrap()).unwrap();
+    assert_eq!(answer.str("message"), Some("at last"));
 }
 
 #[tokio::test]

@@ -35,6 +35,27 @@ fn every_line_is_answered_in_turn_and_nothing_is_lost_at_the_end() {
 }
 
 #[test]
+fn what_a_script_stores_is_kept_with_keep_and_gone_without() {
+    const COUNT: &str = "tg.command('count', function(m)
+        m:answer(tostring(store.update('count', function(n) return (n or 0) + 1 end)))
+    end)";
+    let folder = Folder::with(&[("scripts/count.lua", COUNT)]);
+    assert_eq!(played(folder.path(), "scripts", &["/count", "/count"]), ["bot: 1", "bot: 2"]);
+    assert_eq!(played(folder.path(), "scripts", &["/count"]), ["bot: 1"]);
+    assert!(!folder.at("data").exists());
+    let kept = |expected: &str| {
+        let mut program = moongram(&["play", "--keep", "kept"], folder.path());
+        program.say("/count");
+        let (status, printed, err) = program.finish();
+        assert!(status.success(), "{status}; stderr:\n{err}");
+        assert_eq!(printed, [expected]);
+    };
+    kept("bot: 1");
+    kept("bot: 2");
+    assert!(folder.at("kept/store.db").exists());
+}
+
+#[test]
 fn a_handler_that_sleeps_is_waited_for() {
     let folder =
         Folder::with(&[("scripts/slow.lua", "tg.command('slow', function(m) tg.sleep(0.3) m:answer('awake') end)")]);

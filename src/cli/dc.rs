@@ -13,7 +13,8 @@ use super::log;
 use crate::local_dc::{Config, LocalDc};
 
 #[derive(Args)]
-#[command(after_help = "Example:  moongram dc --listen 127.0.0.1:4430 --json")]
+#[command(after_help = "Each client is answered in the layer that it speaks, 227 to 230.\n\n\
+    Example:  moongram dc --listen 127.0.0.1:4430 --json")]
 pub struct Options {
     /// Where to listen; port 0 takes any free one
     #[arg(long, default_value = "127.0.0.1:4430", value_name = "ADDRESS")]

@@ -108,18 +108,25 @@ where
         mut writer: tracing_subscriber::fmt::format::Writer<'_>,
         event: &tracing::Event<'_>,
     ) -> std::fmt::Result {
-        let mut message = Message(String::new());
+        let mut message = Message::default();
         event.record(&mut message);
-        writeln!(writer, "{}", message.0)
+        writeln!(writer, "{}{}", message.text, message.fields)
     }
 }
 
-struct Message(String);
+#[derive(Default)]
+struct Message {
+    text: String,
+    /// What a script gave beside its text.
+    fields: String,
+}
 
 impl tracing::field::Visit for Message {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        if field.name() == "message" {
-            self.0 = format!("{value:?}");
+        match field.name() {
+            "message" => self.text = format!("{value:?}"),
+            "fields" => self.fields = format!(" {value:?}"),
+            _ => {}
         }
     }
 }

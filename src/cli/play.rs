@@ -18,6 +18,7 @@ use crate::host::config::Config;
 use crate::host::{self, Host};
 use crate::local_dc::{self, LocalDc, Peer, WorldEvent, Written};
 use crate::net::Clock;
+use crate::storage::store::Stores;
 
 /// Who types, until `/as` says otherwise.
 const USER: &str = "Alice";
@@ -33,7 +34,7 @@ pub struct Options {
     /// The configuration, for the scripts' permissions and their own settings
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Keep the local DC's state in this folder, for the next time
+    /// Keep the local DC's state, and what the scripts store, in this folder, for the next time
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
@@ -43,14 +44,21 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let folder = &options.scripts;
     ensure!(folder.is_dir(), "{}: no such folder of scripts; make it, or name another one", folder.display());
     let config = Config::read_if_there(options.config.as_deref())?;
-    let dc_config = local_dc::Config { keep: super::dc::keep(options.keep)?, ..local_dc::Config::default() };
+    let keep = super::dc::keep(options.keep)?;
+    let mut host_options = host::Options::new(folder.clone(), Arc::new(config));
+    if let Some(file) = &keep {
+        let store = file.with_file_name("store.db");
+        host_options.places.protected.extend(Stores::files(&store));
+        host_options.places.protected.push(file.clone());
+        host_options.stores = Stores::at(store);
+    }
+    let dc_config = local_dc::Config { keep, ..local_dc::Config::default() };
     let dc = LocalDc::start(dc_config).await.context("starting the local DC")?;
     let bot = dc.add_bot("moongram_bot", "Moongram");
     let user = dc.add_user(USER);
     let world = dc.events();
     let clock = Clock::real();
     let client = Client::start(client_config(&dc, &bot.token)?, clock.clone()).await.context("signing the bot in")?;
-    let host_options = host::Options { folder: folder.clone(), config: Arc::new(config) };
     let host = Host::start(host_options, client.clone(), clock.clone(), broadcast::channel(64).0).await;
     let has_scripts = host.list().await.iter().any(|row| row.version > 0);
     let chat = Peer::User(bot.id);

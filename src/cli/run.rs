@@ -17,6 +17,7 @@ use crate::host::control::Control;
 use crate::host::{Host, needs_restart};
 use crate::mtproto::Transport;
 use crate::net::Clock;
+use crate::storage::store::Stores;
 
 /// How long handlers may go on when the program is asked to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -39,7 +40,8 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let me = client.me();
     tracing::info!("running as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
     let started = Arc::new(config);
-    let host_options = crate::host::Options { folder, config: started.clone() };
+    let mut host_options = crate::host::Options::new(folder, started.clone());
+    host_options.stores = Stores::at(started.store_file());
     let mut ending = Ending::listen().context("listening for signals")?;
     let mut hangup = Hangup::listen().context("listening for signals")?;
     let host = Host::start(host_options, client.clone(), clock, tokio::sync::broadcast::channel(64).0).await;

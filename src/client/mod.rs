@@ -95,7 +95,12 @@ impl Client {
     /// A client without a connection, for benches and tests: calls fail with [`CallError::Closed`], and updates come from
     /// [`Client::feed`]. The common box begins at pts 0, each channel's with its first update.
     pub fn detached() -> Client {
-        let me = Arc::new(Me { id: 1, is_bot: true, first_name: "detached".into(), ..Me::default() });
+        Client::detached_as(Me { id: 1, is_bot: true, first_name: "detached".into(), ..Me::default() })
+    }
+
+    /// The same as somebody else, a user for one.
+    pub fn detached_as(me: Me) -> Client {
+        let me = Arc::new(me);
         let session = Session::in_memory().expect("a database in memory needs nothing from outside");
         let clock = Clock::real();
         let peers = Arc::new(Peers::new(session.clone()));

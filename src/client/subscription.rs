@@ -1,14 +1,14 @@
 //! The queue between the client and one script.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::Update;
 
-/// A queue that holds this many updates is full.
+/// A queue that holds this many updates is full, where its script has no other limit.
 pub const MAX_QUEUED: usize = 10_000;
 /// A queue that holds this many bytes is full, whatever their number.
 pub const MAX_QUEUED_BYTES: usize = 64 << 20;
@@ -28,10 +28,18 @@ impl Subscription {
         &self.queue.script
     }
 
+    /// From now on it is full with so many updates.
+    pub fn set_limit(&self, updates: usize) {
+        self.queue.limit.store(updates, Ordering::Relaxed);
+        // It may have room now.
+        self.queue.room.notify_one();
+    }
+
     /// Moves up to `max` waiting updates to the end of `into`, in order; returns how many.
     pub fn drain(&self, into: &mut VecDeque<Arc<Update>>, max: usize) -> usize {
         let mut waiting = self.queue.lock();
-        let was_full = waiting.is_full();
+        let limit = self.queue.limit.load(Ordering::Relaxed);
+        let was_full = waiting.is_full(limit);
         let count = max.min(waiting.updates.len());
         if count == waiting.updates.len() && into.is_empty() {
             std::mem::swap(&mut waiting.updates, into);
@@ -43,7 +51,7 @@ impl Subscription {
                 into.push_back(update);
             }
         }
-        if was_full && !waiting.is_full() {
+        if was_full && !waiting.is_full(limit) {
             self.queue.room.notify_one();
         }
         count
@@ -92,6 +100,8 @@ impl Drop for Subscription {
 pub(super) struct Queue {
     script: String,
     waiting: Mutex<Waiting>,
+    /// Updates.
+    limit: AtomicUsize,
     delivered: AtomicU64,
     ready: Notify,
     /// Told when a full queue is full no longer; shared by all queues of a client.
@@ -107,8 +117,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn is_full(&self) -> bool {
-        self.updates.len() >= MAX_QUEUED || self.bytes >= MAX_QUEUED_BYTES
+    fn is_full(&self, limit: usize) -> bool {
+        self.updates.len() >= limit || self.bytes >= MAX_QUEUED_BYTES
     }
 }
 
@@ -117,6 +127,7 @@ impl Queue {
         Queue {
             script: script.to_owned(),
             waiting: Mutex::default(),
+            limit: AtomicUsize::new(MAX_QUEUED),
             delivered: AtomicU64::new(delivered),
             ready: Notify::new(),
             room,
@@ -145,7 +156,7 @@ impl Queue {
     }
 
     pub fn is_full(&self) -> bool {
-        !self.is_dropped() && self.lock().is_full()
+        !self.is_dropped() && self.lock().is_full(self.limit.load(Ordering::Relaxed))
     }
 
     pub fn is_dropped(&self) -> bool {

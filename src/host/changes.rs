@@ -27,6 +27,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         network.pfs,
         network.dc,
         network.public_keys,
+        network.websocket,
         network.test_dc,
         scripts.folder,
     );

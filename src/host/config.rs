@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::folder::Selection;
 use crate::client::WebSockets;
+use crate::lua;
 use crate::mtproto::Transport;
 use crate::net::dial::{Via, WebSocket};
 
@@ -28,6 +29,9 @@ pub struct Config {
     /// The folder that relative paths start from: where the file lies.
     #[serde(skip)]
     pub base: PathBuf,
+    /// The file itself, where there is one.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -92,7 +96,7 @@ pub struct Dc {
 }
 
 /// `websocket = true`, or `websocket = [{ id = 2, url = "ws://127.0.0.1:4430/apiws" }]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "expected true, false, or a list of tables with id and url")]
 pub enum WebSocketsAt {
     #[default]
@@ -102,7 +106,7 @@ pub enum WebSocketsAt {
     Given(Vec<WebSocketAt>),
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct WebSocketAt {
     pub id: i32,
     pub url: String,
@@ -156,6 +160,68 @@ pub struct Limits {
     pub memory: Option<usize>,
     #[serde(deserialize_with = "duration")]
     pub cpu: Option<Duration>,
+    #[serde(deserialize_with = "size")]
+    pub store: Option<usize>,
+    /// Updates that wait.
+    pub updates: Option<usize>,
+    /// Handlers and tasks that run.
+    pub running: Option<usize>,
+    /// Handlers that wait in `ask`, `wait_for` and `sleep`.
+    pub waiting: Option<usize>,
+    pub timers: Option<usize>,
+    /// HTTP requests that are open.
+    pub requests: Option<usize>,
+}
+
+impl Limits {
+    /// These, and `wider` where these say nothing.
+    fn or(&self, wider: &Limits) -> Limits {
+        Limits {
+            memory: self.memory.or(wider.memory),
+            cpu: self.cpu.or(wider.cpu),
+            store: self.store.or(wider.store),
+            updates: self.updates.or(wider.updates),
+            running: self.running.or(wider.running),
+            waiting: self.waiting.or(wider.waiting),
+            timers: self.timers.or(wider.timers),
+            requests: self.requests.or(wider.requests),
+        }
+    }
+
+    /// What a script may use, by the defaults where nothing is said.
+    pub fn resolve(&self) -> lua::Limits {
+        let usual = lua::Limits::default();
+        lua::Limits {
+            memory: self.memory.unwrap_or(usual.memory),
+            cpu: self.cpu.unwrap_or(usual.cpu),
+            store: self.store.map_or(usual.store, |store| store as u64),
+            updates: self.updates.unwrap_or(usual.updates),
+            running: self.running.unwrap_or(usual.running),
+            waiting: self.waiting.unwrap_or(usual.waiting),
+            timers: self.timers.unwrap_or(usual.timers),
+            requests: self.requests.unwrap_or(usual.requests),
+        }
+    }
+
+    /// Refuses what no script can live with; `table` is the table's name in the file.
+    fn check(&self, table: &str) -> Result<()> {
+        let least = lua::Limits::LEAST_MEMORY;
+        ensure!(
+            self.memory.is_none_or(|memory| memory >= least),
+            "`{table}.memory` is too little: a script needs {} MiB at least",
+            least >> 20
+        );
+        let least = lua::Limits::LEAST_CPU;
+        ensure!(
+            self.cpu.is_none_or(|cpu| cpu >= least),
+            "`{table}.cpu` is too little: a handler needs {} ms at least",
+            least.as_millis()
+        );
+        for (key, count) in [("updates", self.updates), ("running", self.running)] {
+            ensure!(count != Some(0), "`{table}.{key}` is 0: a script that may have none does nothing");
+        }
+        Ok(())
+    }
 }
 
 /// A value that must not stand in the log: given outright, or by where it lies.
@@ -188,6 +254,8 @@ impl Secret {
     }
 }
 
+const LIMITS: &[&str] = &["memory", "cpu", "store", "updates", "running", "waiting", "timers", "requests"];
+
 /// The keys of the file by table; `*` stands for any name, an empty list for anything at all.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["account", "accounts", "network", "scripts", "script", "http"]),
@@ -196,10 +264,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ("network.dc", &["id", "address"]),
     ("network.websocket", &["id", "url"]),
     ("scripts", &["folder", "include", "exclude", "limits"]),
-    ("scripts.limits", &["memory", "cpu"]),
+    ("scripts.limits", LIMITS),
     ("script", &["*"]),
     ("script.*", &["allow", "config", "limits"]),
-    ("script.*.limits", &["memory", "cpu"]),
+    ("script.*.limits", LIMITS),
     ("http", &["listen", "token"]),
 ];
 
@@ -209,6 +277,7 @@ impl Config {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let mut config = Config::parse(&text, std::env::vars()).with_context(|| path.display().to_string())?;
         config.base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        config.file = Some(path.to_owned());
         Ok(config)
     }
 
@@ -247,6 +316,11 @@ impl Config {
         })?;
         config.network.proxy = proxy;
         config.network.check()?;
+        config.scripts.limits.check("scripts.limits")?;
+        for (name, one) in &config.script {
+            one.limits.check(&format!("script.{name}.limits"))?;
+            lua::check_grants(&one.allow).map_err(|error| anyhow!("`script.{name}.allow`: {error}"))?;
+        }
         Ok(config)
     }
 
@@ -269,8 +343,7 @@ impl Config {
 
     pub fn script(&self, name: &str) -> OneScript {
         let mut one = self.script.get(name).cloned().unwrap_or_default();
-        one.limits.memory = one.limits.memory.or(self.scripts.limits.memory);
-        one.limits.cpu = one.limits.cpu.or(self.scripts.limits.cpu);
+        one.limits = one.limits.or(&self.scripts.limits);
         one
     }
 }
@@ -375,7 +448,8 @@ fn set_from_environment(root: &mut toml::Table, path: &str, value: &str) -> Resu
     }
     // What reads as TOML is that value; a plain word or a token is a string.
     let parsed = match key.as_str() {
-        "api_hash" | "bot_token" | "phone" | "passphrase" | "session" | "proxy" | "folder" | "memory" | "cpu" => None,
+        "api_hash" | "bot_token" | "phone" | "passphrase" | "session" | "proxy" | "folder" | "memory" | "cpu"
+        | "store" => None,
         _ => toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v")),
     };
     at.insert(key, parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
@@ -429,177 +503,4 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config> {
-        Config::parse(text, [])
-    }
-
-    fn refusal(text: &str) -> String {
-        format!("{:#}", parse(text).expect_err("an error"))
-    }
-
-    const WHOLE: &str = r#"
-        [account]
-        api_id = 12345
-        api_hash = { env = "API_HASH" }
-        bot_token = "1:abc"
-        session = "other.db"
-        flood_sleep_threshold = 10
-        [network]
-        transport = "abridged"
-        pfs = false
-        dc = [{ id = 2, address = "127.0.0.1:4430" }]
-        public_keys = ["dc.pem"]
-        [scripts]
-        folder = "mine"
-        exclude = ["old_*"]
-        [scripts.limits]
-        memory = "32MiB"
-        cpu = "500ms"
-        [script.weather]
-        allow = ["http:api.example.com"]
-        config = { city = "Berlin" }
-        limits = { cpu = "2s" }
-    "#;
-
-    #[test]
-    fn every_documented_key_is_read() {
-        let config = parse(WHOLE).expect("a configuration");
-        assert_eq!(config.account.api_id, Some(12345));
-        assert_eq!(config.network.transport, TransportName::Abridged);
-        assert_eq!(config.network.dc[0].address.port(), 4430);
-        let weather = config.script("weather");
-        assert_eq!((weather.limits.memory, weather.limits.cpu), (Some(32 << 20), Some(Duration::from_secs(2))));
-        assert_eq!(weather.config.expect("a table")["city"].as_str(), Some("Berlin"));
-        assert_eq!(config.script("other").limits.cpu, Some(Duration::from_millis(500)));
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error_with_its_line_and_the_nearest_known_one() {
-        let error = refusal("[account]\napi_idd = 1\n");
-        assert!(error.contains("line 2: unknown key `account.api_idd`; did you mean `api_id`?"), "{error}");
-        let error = refusal("[script.weather]\nalow = []\n");
-        assert!(error.contains("`script.weather.alow`; did you mean `allow`?"), "{error}");
-        let error = refusal("[network]\ndc = [{ id = 2, adress = \"127.0.0.1:1\" }]\n");
-        assert!(error.contains("did you mean `address`?"), "{error}");
-    }
-
-    #[test]
-    fn a_script_s_own_configuration_is_free_in_its_keys() {
-        assert!(parse("[script.a.config]\nanything = { at = \"all\" }").is_ok());
-    }
-
-    #[test]
-    fn a_wrong_value_is_named() {
-        for (text, expected) in [
-            ("[scripts.limits]\nmemory = \"lots\"", "is not a size"),
-            ("[scripts.limits]\ncpu = \"1 fortnight\"", "is not a time"),
-            ("[network]\ntransport = \"pigeon\"", "pigeon"),
-            ("[account]\napi_id = \"x\"", "invalid type"),
-            ("[account", "line 1"),
-            ("[network]\nproxy = \"ftp://h:1\"", "`network.proxy`: a proxy begins with socks5://"),
-            ("[network]\nproxy = 1080", "`network.proxy` is not a text"),
-            ("[network]\ntransport = \"full\"\nobfuscated = true", "`network.obfuscated`: the full transport"),
-            (
-                "[network]\ntransport = \"full\"\nproxy = \"mtproxy://h:1?secret=00112233445566778899aabbccddeeff\"",
-                "`network.proxy`: an MTProxy does not carry the full transport",
-            ),
-        ] {
-            let error = refusal(text);
-            assert!(error.contains(expected), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let environment = [
-            ("MOONGRAM_ACCOUNT_API_ID", "7"),
-            ("MOONGRAM_ACCOUNT_BOT_TOKEN", "5:token"),
-            ("MOONGRAM_SCRIPTS_FOLDER", "elsewhere"),
-            ("MOONGRAM_SCRIPTS_LIMITS_MEMORY", "1GiB"),
-            ("MOONGRAM_SOMETHING_ELSE", "x"),
-        ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = Config::parse(WHOLE, environment).expect("a configuration");
-        assert_eq!(config.account.api_id, Some(7));
-        let token = config.account.bot_token.expect("a token").read(Path::new(".")).expect("read");
-        assert_eq!(token, "5:token");
-        assert_eq!(config.scripts.folder, Path::new("elsewhere"));
-        assert_eq!(config.scripts.limits.memory, Some(1 << 30));
-    }
-
-    #[test]
-    fn the_network_is_read() {
-        let config =
-            parse("[network]\nobfuscated = true\nproxy = \"socks5://ann:hush@h:1080\"").expect("a configuration");
-        assert!(config.network.obfuscated);
-        assert_eq!(config.network.proxy, Via::parse("socks5://ann:hush@h:1080").expect("a proxy"));
-        assert!(!format!("{config:?}").contains("hush"));
-        assert_eq!(parse("").expect("a configuration").network.proxy, Via::Direct);
-        let environment = [("MOONGRAM_NETWORK_PROXY".to_owned(), "http://h:3128".to_owned())];
-        let config = Config::parse(WHOLE, environment).expect("a configuration");
-        assert_eq!(config.network.proxy.to_string(), "http://h:3128");
-    }
-
-    #[test]
-    fn several_addresses_of_a_dc_and_ipv6_are_read() {
-        let list = r#"dc = [{ id = 2, address = "127.0.0.1:1" }, { id = 2, address = "[::1]:2" }]"#;
-        let config = parse(&format!("[network]\nipv6 = true\n{list}")).expect("a configuration");
-        assert!(config.network.ipv6);
-        let read: Vec<_> = config.network.dc.iter().map(|dc| (dc.id, dc.address.to_string())).collect();
-        assert_eq!(read, [(2, "127.0.0.1:1".to_owned()), (2, "[::1]:2".to_owned())]);
-    }
-
-    #[test]
-    fn a_websocket_is_telegram_s_or_one_of_one_s_own() {
-        let read = |value: &str| {
-            let config = parse(&format!("[network]\n{value}")).expect("a configuration");
-            config.network.websocket.read().expect("checked")
-        };
-        assert_eq!(read(""), WebSockets::Off);
-        assert_eq!(read("websocket = false"), WebSockets::Off);
-        assert_eq!(read("websocket = true"), WebSockets::Telegram);
-        let own = WebSocket::parse("ws://127.0.0.1:4430/apiws").expect("a URL");
-        let given = r#"websocket = [{ id = 2, url = "ws://127.0.0.1:4430/apiws" }]"#;
-        assert_eq!(read(given), WebSockets::At(vec![(2, own)]));
-        let environment = [("MOONGRAM_NETWORK_WEBSOCKET".to_owned(), "true".to_owned())];
-        let config = Config::parse("", environment).expect("a configuration");
-        assert_eq!(config.network.websocket.read().expect("checked"), WebSockets::Telegram);
-        let refused = |rest: &str, expected: &str| {
-            let error = refusal(&format!("[network]\n{rest}"));
-            assert!(error.contains(expected), "{rest}: {error}");
-        };
-        refused("websocket = \"wss://h/\"", "`websocket`: expected true, false, or a list of tables with id and url");
-        refused("websocket = [{ id = 2, url = \"http://h/\" }]", "`network.websocket`: `http://h/`: the address of");
-        refused("websocket = [{ id = 2, uri = \"ws://h/\" }]", "did you mean `url`?");
-        refused("websocket = true\ntransport = \"full\"", "`network.websocket`: the full transport");
-        let mtproxy = "proxy = \"mtproxy://h:1?secret=00112233445566778899aabbccddeeff\"";
-        refused(&format!("websocket = true\n{mtproxy}"), "an MTProxy carries no WebSocket");
-        refused(
-            "websocket = true\ndc = [{ id = 2, address = \"127.0.0.1:1\" }]",
-            "`network.dc` and `network.websocket`",
-        );
-    }
-
-    #[test]
-    fn a_wrong_proxy_is_named_by_its_key_and_not_repeated() {
-        for proxy in
-            ["socks5://ann:hush", "socks5://ann@h:hush", "hush://h:1", "http://hush@:1", "mtproxy://h:1?secret=hush"]
-        {
-            let error = refusal(&format!("[network]\nproxy = \"{proxy}\""));
-            assert!(error.contains("`network.proxy`") && !error.contains("hush"), "{proxy}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_secret_is_never_shown() {
-        let config = parse("[account]\nbot_token = \"12:hush\"").expect("a configuration");
-        assert!(!format!("{config:?}").contains("hush"));
-        for wrong in ["bot_token = \"12:hush", "bot_token = [\"12:hush\"]", "bot_token = { token = \"12:hush\" }"] {
-            let error = refusal(&format!("[account]\napi_id = 1\n{wrong}\n"));
-            assert!(!error.contains("hush"), "{error}");
-        }
-    }
-}
+mod tests;

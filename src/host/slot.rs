@@ -8,9 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::folder::Found;
-use super::handle::{Row, State};
+use super::handle::{Row, State as Condition};
 use super::links::Links;
-use crate::lua::{self, Env, Inbox, LoadError, Reason, ScriptSpec, Version};
+use crate::lua::{self, Env, Inbox, LoadError, Reason, ScriptSpec, State, Version};
+
+/// A version that has not told its state after so long is stuck: each handler ends well before.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// A second save is one that comes later than this: an editor may write twice.
+pub(super) const SAVED_TWICE: Duration = Duration::from_millis(500);
 
 /// Deaths within so long that are too many to go on.
 const DEATHS: usize = 3;
@@ -30,6 +35,8 @@ pub(super) struct Slot {
     pub gone_since: Option<Duration>,
     /// When its threads died, the last few times.
     deaths: VecDeque<Duration>,
+    /// When a new version did not come to life because `script.state` could not be carried over to it.
+    pub uncarried: Option<Duration>,
 }
 
 /// The version that is live, and the queue that outlives it.
@@ -42,8 +49,10 @@ pub(super) struct Running {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
     /// It stays so until it is started, though it is saved.
-    ByOperator,
-    ByDeaths,
+    Operator,
+    Deaths,
+    /// It went over its limits too often.
+    Limits,
 }
 
 impl Stopped {
@@ -51,9 +60,16 @@ impl Stopped {
     pub fn reason(self, script: &str) -> String {
         let start = format!("moongram scripts start {script}");
         match self {
-            Stopped::ByOperator => format!("by an operator; `{start}` starts it"),
-            Stopped::ByDeaths => {
+            Stopped::Operator => format!("by an operator; `{start}` starts it"),
+            Stopped::Deaths => {
                 format!("its thread died {DEATHS} times in a minute; saving it, or `{start}`, starts it")
+            }
+            Stopped::Limits => {
+                let (most, within) = lua::STRIKES;
+                let seconds = within.as_secs();
+                format!(
+                    "{most} of its handlers went over a limit within {seconds} s; saving it, or `{start}`, starts it"
+                )
             }
         }
     }
@@ -81,6 +97,7 @@ impl Slot {
             stopped: None,
             gone_since: None,
             deaths: VecDeque::new(),
+            uncarried: None,
         }
     }
 
@@ -99,10 +116,10 @@ impl Slot {
         let version = self.running.as_ref().map(|running| &running.version);
         let stats = version.map(Version::stats).unwrap_or_default();
         let state = match (version, self.stopped, &self.failed) {
-            (_, Some(_), _) => State::Stopped,
-            (Some(_), None, None) => State::Running,
-            (Some(_), None, Some(_)) => State::Outdated,
-            (None, None, _) => State::Failed,
+            (_, Some(_), _) => Condition::Stopped,
+            (Some(_), None, None) => Condition::Running,
+            (Some(_), None, Some(_)) => Condition::Outdated,
+            (None, None, _) => Condition::Failed,
         };
         Row {
             name: name.to_owned(),
@@ -118,14 +135,65 @@ impl Slot {
     }
 }
 
+/// What becomes of `script.state` when a version takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carry {
+    /// All of it, or the new version does not come to life.
+    Whole,
+    /// What can be carried: the author was told of the rest, and saved again.
+    Possible,
+}
+
+/// Why a new version did not take over.
+pub(super) enum NotReplaced {
+    /// It does not load.
+    Load(LoadError),
+    /// The running one's `script.state` holds what cannot be carried.
+    State(LoadError),
+}
+
 /// Loads a new version and lets it take over between two updates; on failure everything stays as it was, and the error is
 /// beside it.
-pub(super) async fn replace(running: Running, spec: Arc<ScriptSpec>, env: &Env) -> (Running, Option<LoadError>) {
+pub(super) async fn replace(
+    running: Running,
+    spec: Arc<ScriptSpec>,
+    env: &Env,
+    carry: Carry,
+) -> (Running, Option<NotReplaced>) {
     let Running { version: old, inbox } = running;
     inbox.pause();
-    let loaded = match old.state().await {
-        Ok(state) => lua::load(spec, env.clone(), inbox.clone(), Some(state)).await,
-        Err(error) => Err(error),
+    let name = spec.name.clone();
+    let state = async {
+        match carry {
+            Carry::Whole => old.state().await,
+            Carry::Possible => {
+                let (state, left_out) = old.possible_state().await;
+                for what in left_out {
+                    tracing::warn!(script = name, "{name} goes live without it: {what}");
+                }
+                Ok(state)
+            }
+        }
+    };
+    let state = match env.clock.timeout(ANSWER_WITHIN, state).await {
+        Ok(state) => state,
+        Err(_) => {
+            // Its thread is stuck. Better a script that starts anew than one that cannot be mended.
+            let script = &name;
+            tracing::error!(
+                script,
+                "the version that runs does not answer: {script} goes live without its script.state"
+            );
+            Ok(State::default())
+        }
+    };
+    let loaded = match state {
+        Ok(state) => lua::load(spec, env.clone(), inbox.clone(), Some(state)).await.map_err(NotReplaced::Load),
+        Err(mut error) => {
+            let again = format!("save again, or `moongram scripts reload {name}`, to go live without it");
+            error.message = format!("{}: {again}", error.message);
+            Err(NotReplaced::State(error))
+        }
     };
     let (version, error) = match loaded {
         Ok(new) => {

@@ -15,11 +15,12 @@ use super::config::Config;
 use super::folder::{self, Found, Listing};
 use super::handle::{Event, Handle, Host, Request, Row};
 use super::links::Links;
-use super::slot::{Load, Running, Slot, Stopped, hash_of, replace};
+use super::slot::{Carry, Load, NotReplaced, Running, SAVED_TWICE, Slot, Stopped, hash_of, replace};
 use super::watch::{Change, POLL_EVERY, Watch};
 use crate::client::Client;
-use crate::lua::{self, Env, Inbox, Reason, ScriptSpec, Version};
+use crate::lua::{self, Env, Inbox, Places, Reason, ScriptSpec, Version};
 use crate::net::Clock;
+use crate::storage::store::Stores;
 
 /// A file that vanished may come back under the same name: editors and git write by removing first.
 const GONE_FOR_GOOD: Duration = Duration::from_millis(100);
@@ -28,6 +29,18 @@ const GONE_FOR_GOOD: Duration = Duration::from_millis(100);
 pub struct Options {
     pub folder: PathBuf,
     pub config: Arc<Config>,
+    /// What the scripts keep.
+    pub stores: Stores,
+    /// Where their files lie.
+    pub places: Places,
+}
+
+impl Options {
+    /// With stores that are gone with the host, and files where the configuration has them.
+    pub fn new(folder: PathBuf, config: Arc<Config>) -> Options {
+        let places = config.places();
+        Options { folder, config, stores: Stores::in_memory(), places }
+    }
 }
 
 impl Host {
@@ -42,8 +55,11 @@ impl Host {
         let (requests, incoming) = mpsc::channel(16);
         // A version dies once: there are no more of these than versions.
         let (deaths, died) = mpsc::unbounded_channel();
+        let mut env = Env::new(client.clone(), clock.clone());
+        env.stores = options.stores.clone();
+        env.places = Arc::new(options.places.clone());
         let mut supervisor = Supervisor {
-            env: Env::new(client.clone(), clock.clone()),
+            env,
             client: client.clone(),
             clock: clock.clone(),
             options,
@@ -165,7 +181,7 @@ impl Supervisor {
     fn wants_load(&mut self, found: &Found, touched: &Touched) -> bool {
         let Some(slot) = self.slots.get_mut(&found.name) else { return true };
         slot.gone_since = None;
-        if slot.stopped == Some(Stopped::ByOperator) {
+        if slot.stopped == Some(Stopped::Operator) {
             return false;
         }
         if slot.main != found.main {
@@ -175,9 +191,19 @@ impl Supervisor {
             Touched::Everything => true,
             Touched::Paths(paths) => paths.iter().any(|p| p == path),
         };
+        // Saving it is how one starts it again, or lets it go live without its state, be it as it was.
+        let now = self.clock.now().mono;
+        let uncarried = slot.uncarried.is_some_and(|at| now.saturating_sub(at) >= SAVED_TWICE);
+        if (slot.stopped.is_some() || uncarried)
+            && let Touched::Paths(paths) = touched
+            && slot.sources.keys().any(|source| paths.contains(source))
+        {
+            return true;
+        }
         // A failed script may have missed a file that nobody required with success: any library is a reason to retry.
         let folder = &self.options.folder;
         let retry = slot.failed.is_some()
+            && slot.uncarried.is_none()
             && match touched {
                 Touched::Everything => true,
                 Touched::Paths(paths) => paths
@@ -203,9 +229,18 @@ impl Supervisor {
                 start(spec, &self.env, inbox).await.map(|running| slot.running = Some(running))
             }
             Some(running) => {
-                let (running, error) = replace(running, spec, &self.env).await;
+                // Who is told what cannot be carried over, and saves or reloads again, wants to go on without it.
+                let carry = if slot.uncarried.is_some() { Carry::Possible } else { Carry::Whole };
+                let (running, error) = replace(running, spec, &self.env, carry).await;
                 slot.running = Some(running);
-                error.map_or(Ok(()), Err)
+                match error {
+                    None => Ok(()),
+                    Some(NotReplaced::Load(error)) => Err(error),
+                    Some(NotReplaced::State(error)) => {
+                        slot.uncarried = Some(self.clock.now().mono);
+                        Err(error)
+                    }
+                }
             }
             None => {
                 let inbox = Inbox::new(self.client.subscribe(&found.name));
@@ -217,6 +252,7 @@ impl Supervisor {
                 let version = &slot.running.as_ref().expect("a load that succeeded is what runs").version;
                 sources.extend(version.required().iter().map(|(path, hash)| (path.clone(), Some(*hash))));
                 slot.failed = None;
+                slot.uncarried = None;
                 let took = self.clock.now().mono.saturating_sub(started);
                 let (number, ended, deaths) = (version.number(), version.stopped(), self.deaths.clone());
                 let name = found.name.clone();
@@ -251,12 +287,15 @@ impl Supervisor {
             return;
         }
         let found = slot.found(script);
+        if slot.running.as_ref().is_some_and(|running| running.version.is_halted()) {
+            return self.stop_script(script, Stopped::Limits);
+        }
         let again = slot.may_rise(now);
         self.tell(Event::Died { script: script.to_owned(), version });
         if again {
             self.load(&found, Load::AfterDeath).await;
         } else {
-            self.stop_script(script, Stopped::ByDeaths);
+            self.stop_script(script, Stopped::Deaths);
         }
     }
 
@@ -272,7 +311,7 @@ impl Supervisor {
             Request::Start(script, answer) => drop(answer.send(self.start_again(&script).await)),
             Request::StopOne(script, answer) => {
                 let result = self.known(&script).and_then(|found| {
-                    self.stop_script(&found.name, Stopped::ByOperator);
+                    self.stop_script(&found.name, Stopped::Operator);
                     self.row(&found.name)
                 });
                 drop(answer.send(result));
@@ -465,12 +504,7 @@ pub fn spec(config: &Config, folder: &Path, found: &Found) -> ScriptSpec {
     if let Some(config) = one.config {
         spec.config = serde_json::to_value(config).expect("TOML tables are JSON objects");
     }
-    if let Some(memory) = one.limits.memory {
-        spec.limits.memory = memory;
-    }
-    if let Some(cpu) = one.limits.cpu {
-        spec.limits.cpu = cpu;
-    }
+    spec.limits = one.limits.resolve();
     spec
 }
 

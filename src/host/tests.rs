@@ -35,7 +35,7 @@ impl World {
         let client = Client::detached();
         let clock = Clock::stepped(Duration::from_secs(1_700_000_000));
         let (sender, events) = broadcast::channel(64);
-        let options = Options { folder: folder.path().to_owned(), config: Arc::new(Config::default()) };
+        let options = Options::new(folder.path().to_owned(), Arc::new(Config::default()));
         let host = Host::start(options, client.clone(), clock.clone(), sender).await;
         World { _folder: folder, client, clock, host, events, fed: 0 }
     }

@@ -1,10 +1,11 @@
 //! A small Telegram on this machine: an MTProto server to try scripts on, and for tests.
 //!
-//! It speaks to any client of Telegram that can be given an address and an RSA key. It knows people, bots, private
-//! chats and basic groups; what it does not know it refuses by name. [`LocalDc`] is its handle.
+//! It speaks to any client of Telegram that can be given an address and an RSA key, in the client's own layer from 227 on. It
+//! knows people, bots, private chats and basic groups; what it does not know it refuses by name. [`LocalDc`] is its handle.
 //!
 //! ```text
-//! socket ⇄ server::connection ⇄ server::Dc (sessions, mtproto::Engine) ⇄ api (methods) ⇄ telegram::Telegram ⇄ world::World
+//! socket ⇄ server::connection ⇄ server::Dc (sessions, mtproto::Engine) ⇄ layers ⇄ api (methods) ⇄ telegram::Telegram
+//!        ⇄ world::World
 //! ```
 //!
 //! The same port takes each transport of MTProto, obfuscated or not, and WebSocket at `ws://…/apiws`.

@@ -7,20 +7,24 @@
 //! The hook does not fire inside of Lua's library. That charges the same limit by what it does ([`bounded`]), and its error,
 //! should a script catch it, gets the script no further than to the next firing of the hook.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mlua::debug::HookTriggers;
 use mlua::{Lua, VmState};
 
 use super::bounded;
-use super::natives::PRELUDE_SOURCE;
 
 /// Instructions between two firings of the hook, each of which sees whether the library's share is used up.
 const INTERVAL: u32 = 100;
 /// Firings between two looks at the clock, which is a system call: some 10 µs of Lua.
 const LOOK_EVERY: u32 = 10;
+/// When so much time went by since the last firing, the instructions between were long ones (two strings of megabytes
+/// joined): then every firing looks at the clock.
+const LONG: Duration = Duration::from_millis(1);
 /// After that many attempts to stop the script the hook fires at every instruction.
 const PATIENCE: u32 = 8;
 
@@ -31,48 +35,78 @@ pub(super) struct Budget {
     steps: bounded::Budget,
     /// How often the hook has fired for this handler.
     fired: Cell<u32>,
+    /// The coarse clock at the last firing; zero where there was none for this handler.
+    fired_at: Cell<Duration>,
     /// The CPU clock when it was first looked at.
     since: Cell<Option<Duration>>,
     /// How often the script was told to stop.
     attempts: Cell<u32>,
-    /// Where it was then.
-    place: RefCell<String>,
+    beat: Arc<Beat>,
+}
+
+/// A number that changes whenever the script's thread begins something; what watches it sees whether the thread is stuck.
+/// Zero while it has nothing to do.
+#[derive(Default)]
+pub(super) struct Beat {
+    shown: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Beat {
+    /// Something begins. Only the script's thread calls this: no read-modify-write is needed.
+    fn strike(&self) {
+        let next = self.last.load(Ordering::Relaxed) + 1;
+        self.last.store(next, Ordering::Relaxed);
+        self.shown.store(next, Ordering::Relaxed);
+    }
+
+    /// There is nothing to do.
+    pub fn rest(&self) {
+        self.shown.store(0, Ordering::Relaxed);
+    }
+
+    /// What it is about now, if anything.
+    pub fn get(&self) -> Option<u64> {
+        Some(self.shown.load(Ordering::Relaxed)).filter(|beat| *beat > 0)
+    }
 }
 
 impl Budget {
-    pub fn new(limit: Duration) -> Rc<Budget> {
+    pub fn new(limit: Duration, beat: Arc<Beat>) -> Rc<Budget> {
         Rc::new(Budget {
             limit,
-            steps: bounded::Budget::new(steps(limit)),
+            steps: bounded::Budget::with_clock(steps(limit), limit, cpu_time),
             fired: Cell::new(0),
+            fired_at: Cell::new(Duration::ZERO),
             since: Cell::new(None),
             attempts: Cell::new(0),
-            place: RefCell::default(),
+            beat,
         })
     }
 
     /// A new handler begins, or goes on after a wait.
     pub fn renew(&self) {
         self.fired.set(0);
+        self.fired_at.set(Duration::ZERO);
         self.since.set(None);
         self.steps.refill(steps(self.limit));
+        self.beat.strike();
     }
 
     /// The place where the limit was met, if it was, and a fresh budget.
     pub fn take_overrun(&self, lua: &Lua, this: &Rc<Budget>) -> Option<String> {
-        if self.attempts.get() == 0 {
-            if self.steps.exhausted() {
-                // The error tells where; who reports it needs the library.
-                self.steps.refill(steps(self.limit));
-            }
+        let attempts = self.attempts.replace(0);
+        if attempts == 0 && !self.steps.exhausted() {
             return None;
         }
-        if self.attempts.replace(0) > PATIENCE {
+        if attempts > PATIENCE {
             // The hook was set to every instruction; the next coroutines get the usual one.
             let _ = Budget::install(this, lua);
         }
+        // What the library refused, the script may have caught, and returned before the hook fired: it is over the limit.
+        let place = self.steps.place().unwrap_or_default();
         self.renew();
-        Some(self.place.take())
+        Some(place)
     }
 
     pub fn limit(&self) -> Duration {
@@ -91,33 +125,17 @@ impl Budget {
 
     fn hook(this: Rc<Budget>, lua: &Lua, interval: u32) -> mlua::Result<()> {
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(interval), move |lua, debug| {
-            if this.steps.exhausted() {
-                // The library has raised, and the prelude is writing down where: it is short, and the script's line is wanted.
-                if debug.source().short_src.is_some_and(|source| source.starts_with(PRELUDE_SOURCE)) {
+            if !this.steps.exhausted() {
+                if this.goes_on() {
                     return Ok(VmState::Continue);
                 }
-            } else {
-                this.fired.set(this.fired.get().wrapping_add(1));
-                // Handlers are short, and looking at the clock is not: most end before the first look.
-                if !this.fired.get().is_multiple_of(LOOK_EVERY) {
-                    return Ok(VmState::Continue);
-                }
-                let now = cpu_time();
-                let Some(since) = this.since.get() else {
-                    this.since.set(Some(now));
-                    return Ok(VmState::Continue);
-                };
-                if now.saturating_sub(since) < this.limit {
-                    return Ok(VmState::Continue);
-                }
+                let source = debug.source().short_src.unwrap_or_default().into_owned();
+                let line = debug.current_line().unwrap_or(0);
+                // The library refuses from now on, too: no coroutine is begun, and none resumed.
+                this.steps.exhaust(format!("{source}:{line}"));
             }
             let attempts = this.attempts.get() + 1;
             this.attempts.set(attempts);
-            if attempts == 1 {
-                let source = debug.source().short_src.unwrap_or_default().into_owned();
-                let line = debug.current_line().unwrap_or(0);
-                *this.place.borrow_mut() = format!("{source}:{line}");
-            }
             if attempts % 2 == 1 {
                 return Ok(VmState::Yield);
             }
@@ -126,6 +144,25 @@ impl Budget {
             }
             Err(mlua::Error::runtime("the script is stopped: it used its CPU time up"))
         })
+    }
+
+    /// Whether the handler still has time, as far as the hook is to know. Handlers are short, and looking at the CPU clock is
+    /// not: most end before the first look.
+    fn goes_on(&self) -> bool {
+        let fired = self.fired.get().wrapping_add(1);
+        self.fired.set(fired);
+        let coarse = coarse_time();
+        let last = self.fired_at.replace(coarse);
+        let is_long = last > Duration::ZERO && coarse.saturating_sub(last) >= LONG;
+        if !is_long && !fired.is_multiple_of(LOOK_EVERY) {
+            return true;
+        }
+        let now = cpu_time();
+        let Some(since) = self.since.get() else {
+            self.since.set(Some(now));
+            return true;
+        };
+        now.saturating_sub(since) < self.limit
     }
 }
 
@@ -148,4 +185,15 @@ pub(super) fn cpu_time() -> Duration {
         looks.set(looks.get().wrapping_add(1));
         Duration::from_micros(10) * looks.get()
     })
+}
+
+/// A clock that is not exact and costs nothing to look at; where there is none, zero.
+fn coarse_time() -> Duration {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    Duration::ZERO
 }

@@ -44,6 +44,8 @@ pub(super) struct Run {
 impl Run {
     pub fn new(claim: Claim, runtime: &Runtime) -> Run {
         let kind = EventKind::of(claim.update.id);
+        // What is withheld passes by every handler, and counts as delivered.
+        let withheld = runtime.login_codes.withholds(&claim.update);
         Run {
             claim,
             released: false,
@@ -52,15 +54,25 @@ impl Run {
             handler: None,
             kind,
             plan: runtime.handlers.plan(kind),
-            group: 0,
+            group: if withheld { usize::MAX } else { 0 },
             from: 0,
             answers: Vec::new(),
             asked: None,
-            waiters_done: runtime.waiters.is_empty(),
+            waiters_done: withheld || runtime.waiters.is_empty(),
             made: None,
             errors: Vec::new(),
             in_error_handler: false,
         }
+    }
+
+    /// The event's object is not there: whoever needs it next makes it.
+    pub fn forget_event(&mut self) {
+        self.made = None;
+    }
+
+    /// Whether what runs for it now is a filter written in Lua.
+    pub fn asks_filter(&self) -> bool {
+        self.asked.is_some()
     }
 }
 
@@ -148,46 +160,45 @@ enum Found {
 
 impl Runtime {
     /// Notes how the handler, or the Lua filter, ended that the last step began.
-    pub fn took_result(&self, lua: &Lua, run: &mut Run, result: Result<Value, Fault>) -> mlua::Result<()> {
+    pub fn took_result(&self, lua: &Lua, run: &mut Run, result: Result<Value, Fault>) {
         let was_error_handler = std::mem::take(&mut run.in_error_handler);
         if let Some(leaf) = run.asked.take() {
             let answer = match result {
                 Ok(value) => !matches!(value, Value::Nil | Value::Boolean(false)),
                 Err(fault) => {
-                    self.fail_run(lua, run, fault)?;
+                    self.fail_run(lua, run, &fault);
                     false
                 }
             };
             run.answers.push((leaf, answer));
-            return Ok(());
+            return;
         }
         if was_error_handler {
             if let Err(fault) = result {
-                fault.log(self);
-                self.shared.count_error();
+                self.log(&fault);
             }
-            return Ok(());
+            return;
         }
         if let Err(fault) = result {
-            self.fail_run(lua, run, fault)?;
+            self.fail_run(lua, run, &fault);
         }
         // The first handler of a group that matches ends the group, unless it said otherwise.
         if !std::mem::take(&mut run.continued) {
             run.group += 1;
             run.from = 0;
         }
-        Ok(())
     }
 
-    fn fail_run(&self, lua: &Lua, run: &mut Run, fault: Fault) -> mlua::Result<()> {
-        fault.log(self);
-        self.shared.count_error();
+    fn fail_run(&self, lua: &Lua, run: &mut Run, fault: &Fault) {
+        self.log(fault);
         let handlers = self.handlers.of(EventKind::Error);
-        if !handlers.is_empty() {
-            let error = fault.to_table(lua, self)?;
-            run.errors.extend(handlers.into_iter().rev().map(|handler| (error.clone(), handler)));
+        if handlers.is_empty() {
+            return;
         }
-        Ok(())
+        match fault.to_table(lua, self) {
+            Ok(error) => run.errors.extend(handlers.into_iter().rev().map(|handler| (error.clone(), handler))),
+            Err(error) => self.log(&Fault::of_host(self, &error, None)),
+        }
     }
 
     /// The next thing to run for this update; `None` when it is done.

@@ -1,10 +1,19 @@
 //! What a handler raised, on its way to the log and to `tg.on_error`.
 
-use mlua::{Lua, Table, Value};
+use mlua::{Lua, Table, Thread, Value};
 
 use super::error::LoadError;
-use super::runtime::{Runtime, Task};
+use super::natives::PRELUDE_SOURCE;
+use super::outside::size;
+use super::runtime::{JobKind, Runtime, Task};
+use super::thread;
 use crate::client::CallError;
+
+/// Longer messages and tracebacks are cut: a script may raise a string of megabytes.
+const MAX_MESSAGE: usize = 4 << 10;
+
+/// What Lua raises for want of memory, with no place before it and past every message handler.
+const NO_MEMORY: &str = "not enough memory";
 
 /// A fault of a script.
 pub(super) struct Fault {
@@ -14,35 +23,66 @@ pub(super) struct Fault {
     /// The error object, where one was raised.
     object: Option<Table>,
     name: &'static str,
+    /// Whether it is that a limit was passed, for which the handler was ended.
+    pub is_limit: bool,
 }
 
 impl Fault {
     fn new(name: &'static str, message: impl Into<String>) -> Fault {
-        Fault { message: message.into(), trace: None, object: None, name }
+        Fault { message: message.into(), trace: None, object: None, name, is_limit: false }
     }
 
-    /// From what the worker's message handler noted: `{err, trace}`.
-    pub fn from_note(lua: &Lua, note: Value) -> Fault {
-        let Value::Table(note) = note else { return Fault::new("LUA_ERROR", describe(lua, &note)) };
-        let raised = note.raw_get::<Value>("err").unwrap_or(Value::Nil);
+    /// From what a coroutine raised that it did not survive.
+    pub fn raised(lua: &Lua, runtime: &Runtime, thread: &Thread, raised: Value, task: Option<&Task>) -> Fault {
+        if is_memory(&raised) {
+            let inner = runtime.memory_place.take();
+            let place = inner.or_else(|| thread::place_of(lua, thread));
+            let mut fault = Fault::memory(runtime, place.as_deref(), task);
+            fault.trace = thread::trace_of(lua, thread);
+            return fault;
+        }
         let mut fault = Fault::new("LUA_ERROR", describe(lua, &raised));
-        fault.trace = note.raw_get("trace").ok();
+        fault.trace = thread::trace_of(lua, thread);
         if let Value::Table(object) = raised {
             fault.object = Some(object);
         }
         fault
     }
 
-    /// A handler, or something else, met its limit of CPU time at that place.
-    pub fn cpu(runtime: &Runtime, place: &str, task: Option<&Task>) -> Fault {
+    /// A handler, or something else, met its limit of CPU time at that place; `thread` is where it was stopped.
+    pub fn cpu(lua: &Lua, runtime: &Runtime, place: &str, thread: Option<&Thread>, task: Option<&Task>) -> Fault {
+        let is_ours = place.is_empty() || place.starts_with(PRELUDE_SOURCE);
+        let own = thread.filter(|_| is_ours).and_then(|thread| thread::place_of(lua, thread));
+        let place = own.as_deref().unwrap_or(place);
         let limit = runtime.budget.limit().as_secs_f64();
-        let handler = match task {
-            Some(Task::Update(run)) => run.handler.as_ref().map(|handler| format!(" (handler of {})", handler.place)),
-            _ => None,
-        };
-        let handler = handler.unwrap_or_default();
-        let message = format!("{place}: stopped{handler}, it used more than {limit} s of CPU time without waiting");
-        Fault::new("CPU_LIMIT", message)
+        let what = busy_with(task);
+        let message = format!(
+            "{}stopped{what}, it used more than {limit} s of CPU time without waiting (limits.cpu)",
+            before(runtime, Some(place)),
+        );
+        let mut fault = Fault::new("CPU_LIMIT", message);
+        fault.trace = thread.and_then(|thread| thread::trace_of(lua, thread));
+        fault.is_limit = true;
+        fault
+    }
+
+    /// There was no memory for what a handler, or something else, wanted at that place.
+    pub fn memory(runtime: &Runtime, place: Option<&str>, task: Option<&Task>) -> Fault {
+        let what = busy_with(task);
+        let limit = size(runtime.outside.limit());
+        let message = format!(
+            "{}{NO_MEMORY}: stopped{what}, it needs more than the limit of {limit} (limits.memory)",
+            before(runtime, place),
+        );
+        Fault { is_limit: true, ..Fault::new("MEMORY_LIMIT", message) }
+    }
+
+    /// A native of ours failed beside the script's own code.
+    pub fn of_host(runtime: &Runtime, error: &mlua::Error, task: Option<&Task>) -> Fault {
+        if is_memory_error(error) {
+            return Fault::memory(runtime, None, task);
+        }
+        Fault::internal(error.to_string())
     }
 
     pub fn internal(message: impl Into<String>) -> Fault {
@@ -52,9 +92,12 @@ impl Fault {
     /// The whole story: message, source line, caret, traceback.
     pub fn log(&self, runtime: &Runtime) {
         let script = runtime.name();
+        if !runtime.may_log(self.message.len()) {
+            return;
+        }
         let shown = LoadError::new(script, &self.message, &runtime.files);
         match self.trace.as_deref().map(str::trim).filter(|trace| !trace.is_empty()) {
-            Some(trace) => tracing::error!(script, "{shown}\n{trace}"),
+            Some(trace) => tracing::error!(script, "{shown}\n{}", cut(trace)),
             None => tracing::error!(script, "{shown}"),
         }
     }
@@ -76,6 +119,70 @@ impl Fault {
     }
 }
 
+/// `hello.lua:3: `, or the script's main file where the line is not known.
+fn before(runtime: &Runtime, place: Option<&str>) -> String {
+    match place {
+        Some(place) if !place.is_empty() => format!("{place}: "),
+        _ => format!("{}: ", runtime.files.main_name()),
+    }
+}
+
+/// ` (handler of hello.lua:1)`: what a worker was doing, where it was doing anything.
+fn busy_with(task: Option<&Task>) -> String {
+    let (what, place) = match task {
+        None => return String::new(),
+        Some(Task::Update(run)) if run.asks_filter() => return " (a filter)".into(),
+        Some(Task::Update(run)) => match &run.handler {
+            Some(handler) => ("handler", Some(handler.place.clone())),
+            None => return String::new(),
+        },
+        Some(Task::Job(job)) => {
+            let what = match job.kind {
+                JobKind::Main => return " (the top level)".into(),
+                JobKind::Start => "handler of the event start,",
+                JobKind::Task => "task",
+                JobKind::Unload => "handler of the event stop,",
+                JobKind::Error => "handler of the event error,",
+                JobKind::Console(_) => return " (a line of the console)".into(),
+            };
+            let info = job.function.info();
+            let place = info.short_src.filter(|source| !source.starts_with(PRELUDE_SOURCE));
+            (what, place.zip(info.line_defined).map(|(source, line)| format!("{source}:{line}")))
+        }
+    };
+    match place {
+        Some(place) if what.ends_with(',') => format!(" ({what} {place})"),
+        Some(place) => format!(" ({what} of {place})"),
+        None => format!(" ({})", what.trim_end_matches(',')),
+    }
+}
+
+/// Whether what was raised says that there is no memory.
+pub(super) fn is_memory(raised: &Value) -> bool {
+    match raised {
+        Value::String(text) => text.as_bytes() == NO_MEMORY.as_bytes(),
+        Value::Error(error) => is_memory_error(error),
+        _ => false,
+    }
+}
+
+fn is_memory_error(error: &mlua::Error) -> bool {
+    match error {
+        mlua::Error::MemoryError(_) => true,
+        mlua::Error::CallbackError { cause, .. } => is_memory_error(cause),
+        _ => false,
+    }
+}
+
+/// A text, or as much of it as anyone reads.
+pub(super) fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.len() <= MAX_MESSAGE {
+        return text.into();
+    }
+    let end = (0..=MAX_MESSAGE).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}… ({} bytes in all)", &text[..end], text.len()).into()
+}
+
 /// An error object of ours has a `name`.
 fn is_error(object: &Table) -> bool {
     matches!(object.raw_get::<Value>("name"), Ok(Value::String(_)))
@@ -83,12 +190,19 @@ fn is_error(object: &Table) -> bool {
 
 /// What was raised, in words; runs no code of the script.
 pub(super) fn describe(lua: &Lua, raised: &Value) -> String {
+    let words = |text: &mlua::LuaString| -> String {
+        let bytes = text.as_bytes();
+        // One that is longer is not copied as a whole.
+        let kept = bytes.len().min(MAX_MESSAGE + 1);
+        let shown = String::from_utf8_lossy(&bytes[..kept]);
+        if kept == bytes.len() { shown.into_owned() } else { format!("{shown}… ({} bytes in all)", bytes.len()) }
+    };
     match raised {
-        Value::String(text) => text.to_string_lossy(),
-        Value::Error(error) => describe_error(error),
+        Value::String(text) => words(text),
+        Value::Error(error) => cut(&describe_error(error)).into_owned(),
         Value::Table(object) => {
             let text = |key: &str| match object.raw_get::<Value>(key) {
-                Ok(Value::String(text)) => Some(text.to_string_lossy()),
+                Ok(Value::String(text)) => Some(words(&text)),
                 Ok(Value::Integer(number)) => Some(number.to_string()),
                 _ => None,
             };
@@ -102,7 +216,7 @@ pub(super) fn describe(lua: &Lua, raised: &Value) -> String {
         Value::Nil => "nil".into(),
         other => {
             let number = lua.coerce_string(other.clone()).ok().flatten();
-            number.map_or_else(|| format!("(an error object: a {})", other.type_name()), |text| text.to_string_lossy())
+            number.map_or_else(|| format!("(an error object: a {})", other.type_name()), |text| words(&text))
         }
     }
 }

@@ -91,6 +91,8 @@ impl Files {
             Some(text) if is_main => Rc::from(&**text),
             _ => fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?.into(),
         };
+        // One that did not load, and is required again, is kept once.
+        self.read.borrow_mut().retain(|source| source.path != path);
         self.read.borrow_mut().push(Source {
             name: name.to_owned(),
             path: path.to_owned(),

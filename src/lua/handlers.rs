@@ -8,7 +8,13 @@ use mlua::Function;
 use regex::RegexSet;
 
 use super::events::{EventKind, View};
-use super::filters::{Node, name_after, with_lower};
+use super::filters::{Filter, Node, name_after, with_lower};
+use super::outside::Held;
+
+/// Handlers that a script may have; each update may ask all of them.
+const MOST: usize = 10_000;
+/// Filters that these may be made of, in all.
+const MOST_FILTERS: usize = 100_000;
 
 /// With fewer expressions than this, one by one is faster than the set.
 const SET_FROM: usize = 4;
@@ -22,6 +28,9 @@ pub(super) struct Handler {
     pub function: Function,
     /// `file:line` of the registration.
     pub place: String,
+    /// Of how many filters its own is made.
+    pub filters: usize,
+    _held: Held,
     removed: Cell<bool>,
 }
 
@@ -44,33 +53,54 @@ pub(super) struct Handlers {
     all: RefCell<Vec<Rc<Handler>>>,
     next_id: Cell<u64>,
     plans: RefCell<[Option<Rc<Plan>>; EventKind::ALL.len()]>,
-    patterns: RefCell<Vec<regex::Regex>>,
+    /// Expressions, with the flags in them, and what they take.
+    patterns: RefCell<Vec<(regex::Regex, Rc<Held>)>>,
     set: RefCell<Option<Rc<RegexSet>>>,
-    commands: RefCell<Vec<CommandInfo>>,
+    commands: RefCell<Vec<(CommandInfo, Held)>>,
+    filters: Cell<usize>,
+}
+
+/// What a script registers.
+pub(super) struct Registration {
+    pub event: EventKind,
+    pub group: i64,
+    pub filter: Option<Filter>,
+    pub function: Function,
+    pub place: String,
+    pub held: Held,
 }
 
 impl Handlers {
-    pub fn add(
-        &self,
-        event: EventKind,
-        group: i64,
-        filter: Option<Rc<Node>>,
-        function: Function,
-        place: String,
-    ) -> u64 {
+    /// The handler's number; the error is for the script.
+    pub fn add(&self, registration: Registration) -> Result<u64, String> {
+        let Registration { event, group, filter, function, place, held } = registration;
+        let filters = filter.as_ref().map_or(0, |filter| filter.size as usize);
+        if self.count() >= MOST {
+            return Err(format!(
+                "the script has {MOST} handlers already; one that is no longer needed goes by :remove()"
+            ));
+        }
+        if self.filters.get() + filters > MOST_FILTERS {
+            return Err(format!("the filters of the script's handlers are made of more than {MOST_FILTERS} filters"));
+        }
+        self.filters.set(self.filters.get() + filters);
         let id = self.next_id.get() + 1;
         self.next_id.set(id);
-        let handler = Handler { id, event, group, filter, function, place, removed: Cell::new(false) };
+        let filter = filter.map(|filter| filter.node);
+        let handler =
+            Handler { id, event, group, filter, function, place, filters, _held: held, removed: Cell::new(false) };
         self.all.borrow_mut().push(Rc::new(handler));
         self.forget_plans();
-        id
+        Ok(id)
     }
 
     /// False where it was removed before. Takes effect at once, for the update at hand too.
     pub fn remove(&self, id: u64) -> bool {
         let mut all = self.all.borrow_mut();
         let Some(at) = all.iter().position(|handler| handler.id == id) else { return false };
-        all.remove(at).removed.set(true);
+        let handler = all.remove(at);
+        handler.removed.set(true);
+        self.filters.set(self.filters.get() - handler.filters);
         drop(all);
         self.forget_plans();
         true
@@ -80,29 +110,32 @@ impl Handlers {
         self.all.borrow().len()
     }
 
-    pub fn add_command(&self, name: String, description: Option<String>) {
+    pub fn add_command(&self, name: String, description: Option<String>, held: Held) {
         let mut commands = self.commands.borrow_mut();
-        commands.retain(|command| command.name != name);
-        commands.push(CommandInfo { name, description });
+        commands.retain(|(command, _)| command.name != name);
+        commands.push((CommandInfo { name, description }, held));
     }
 
     pub fn commands(&self) -> Vec<CommandInfo> {
-        self.commands.borrow().clone()
+        self.commands.borrow().iter().map(|(command, _)| command.clone()).collect()
+    }
+
+    /// The index of an expression that was made before.
+    pub fn known_pattern(&self, expression: &str) -> Option<u32> {
+        let at = self.patterns.borrow().iter().position(|(regex, _)| regex.as_str() == expression)?;
+        Some(at as u32)
     }
 
     /// Remembers an expression; its index.
-    pub fn add_pattern(&self, regex: &regex::Regex) -> u32 {
+    pub fn add_pattern(&self, regex: regex::Regex, held: Held) -> u32 {
         let mut patterns = self.patterns.borrow_mut();
-        if let Some(at) = patterns.iter().position(|other| other.as_str() == regex.as_str()) {
-            return at as u32;
-        }
-        patterns.push(regex.clone());
+        patterns.push((regex, Rc::new(held)));
         *self.set.borrow_mut() = None;
         (patterns.len() - 1) as u32
     }
 
     pub fn pattern(&self, index: u32) -> Option<regex::Regex> {
-        self.patterns.borrow().get(index as usize).cloned()
+        self.patterns.borrow().get(index as usize).map(|(regex, _)| regex.clone())
     }
 
     /// All expressions at once; `None` where they are few, or too big together.
@@ -113,7 +146,7 @@ impl Handlers {
         }
         let mut set = self.set.borrow_mut();
         if set.is_none() {
-            *set = RegexSet::new(patterns.iter().map(|regex| regex.as_str())).ok().map(Rc::new);
+            *set = RegexSet::new(patterns.iter().map(|(regex, _)| regex.as_str())).ok().map(Rc::new);
         }
         set.clone()
     }
@@ -142,6 +175,7 @@ impl Handlers {
     /// Lets go of everything that belongs to the Lua state.
     pub fn clear(&self) {
         self.all.borrow_mut().clear();
+        self.filters.set(0);
         self.forget_plans();
     }
 }

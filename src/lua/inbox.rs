@@ -10,10 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::lane::{self, Lane};
-use crate::client::{Client, Subscription, Update};
+use crate::client::{Client, MAX_QUEUED, Subscription, Update};
 
-/// Updates that may wait in lanes, for handlers that wait for a reply.
-const PARKED: usize = 10_000;
 /// Taken from the subscription at once; what is taken waits here, still in order.
 const BATCH: usize = 256;
 
@@ -45,6 +43,8 @@ struct Inner {
     /// The version that takes updates.
     active: u64,
     paused: bool,
+    /// Updates that may wait in lanes, for handlers that wait for a reply.
+    limit: usize,
 }
 
 /// The handler that runs: the update's `seq`, and whose handler it is.
@@ -67,7 +67,12 @@ pub(super) struct Claim {
 
 impl Inbox {
     pub fn new(subscription: Subscription) -> Arc<Inbox> {
-        Arc::new(Inbox { subscription, wake: Notify::new(), versions: AtomicU64::new(0), inner: Mutex::default() })
+        Arc::new(Inbox {
+            subscription,
+            wake: Notify::new(),
+            versions: AtomicU64::new(0),
+            inner: Mutex::new(Inner { limit: MAX_QUEUED, ..Inner::default() }),
+        })
     }
 
     /// Gives out no update until [`Inbox::resume`]; handlers that run go on.
@@ -89,6 +94,12 @@ impl Inbox {
             && inner.busy == 0
             && inner.lanes.values().all(VecDeque::is_empty)
             && self.subscription.queued() == 0
+    }
+
+    /// From now on so many updates may wait: before their lane is known, and again in lanes that are busy.
+    pub(super) fn set_limit(&self, updates: usize) {
+        self.lock().limit = updates;
+        self.subscription.set_limit(updates);
     }
 
     /// An inbox that nothing comes to, for a version that runs beside the scripts: the operator's console.
@@ -242,7 +253,7 @@ impl Inner {
         }
         loop {
             // Past the bound, what comes stays in the subscription, whose own bound holds the stream back.
-            if self.queue.is_empty() && self.undelivered.len() < PARKED {
+            if self.queue.is_empty() && self.undelivered.len() < self.limit {
                 subscription.drain(&mut self.queue, BATCH);
             }
             let update = self.queue.pop_front()?;
@@ -413,6 +424,25 @@ mod tests {
         assert_eq!(second.update.seq, 2);
         scene.inbox.finish(second, 2, false);
         assert_eq!((scene.delivered(), scene.inbox.is_idle()), (3, true));
+    }
+
+    #[test]
+    fn no_more_updates_wait_in_lanes_than_the_limit_says() {
+        let mut scene = Scene::new();
+        scene.inbox.set_limit(2);
+        for user in [7, 7, 7, 7, 8] {
+            scene.feed(user);
+        }
+        let mut first = scene.take(1).unwrap();
+        scene.inbox.suspend(&mut first);
+        // What was drained at once may pass it; what comes later stays with the client, where it makes the queue full.
+        let other = scene.take(1).unwrap();
+        scene.inbox.finish(other, 1, false);
+        for user in [7, 7, 9] {
+            scene.feed(user);
+        }
+        assert!(scene.take(1).is_none(), "even of a lane that is free");
+        assert_eq!(scene.inbox.subscription.queued(), 3);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) fn begin(runtime: &Rc<Runtime>, steps: Vec<Vec<Function>>) -> u64 {
     let (order, over) = oneshot::channel::<()>();
     let order = Rc::new(order);
     // What a task runs is gone with the version, as the task is.
-    let of_task = runtime.with_job(|job| job.kind == JobKind::Task) == Some(true);
+    let of_task = runtime.with_job(|job| job.kind.ends_with_version()) == Some(true);
     let kind = if of_task { JobKind::Task } else { JobKind::Branch };
     let mut before: Vec<Turn> = Vec::new();
     for step in steps {

@@ -23,6 +23,10 @@ pub(super) fn new_state(memory: usize, steps: bounded::Budget) -> mlua::Result<L
     lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(PAUSE)));
     // First of all: what the prelude keeps of the library is the bounded one, too.
     bounded::install(&lua, steps)?;
+    if let Some(of_strings) = lua.type_metatable::<mlua::LuaString>() {
+        // Every string shares it, those of the prelude, too.
+        of_strings.raw_set("__metatable", false)?;
+    }
     let globals = lua.globals();
     for name in REMOVED {
         globals.raw_set(name, Value::Nil)?;

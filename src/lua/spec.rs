@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::data::Places;
+use super::http::Http;
 use crate::client::Client;
+
 use crate::net::Clock;
+use crate::storage::store::Stores;
 
 /// One script as the host found it.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,16 +56,38 @@ pub struct Limits {
     pub memory: usize,
     /// CPU time without a wait, after which the running handler is ended.
     pub cpu: Duration,
-    /// Handlers that run at once, waiting for an answer of Telegram included.
+    /// Updates that wait to be handled; with more, they are left to Telegram and fetched once there is room.
+    pub updates: usize,
+    /// Handlers and tasks that run at once, those that wait for an answer of Telegram among them.
     pub running: usize,
     /// Handlers that wait in `ask`, `wait_for` and `sleep`.
     pub waiting: usize,
     pub timers: usize,
+    /// HTTP requests that are open at once.
+    pub requests: usize,
+    /// Bytes that its store holds.
+    pub store: u64,
+}
+
+impl Limits {
+    /// Less than this and not even an empty script is loaded.
+    pub const LEAST_MEMORY: usize = 1 << 20;
+    /// Less than this and not even an empty handler is sure to end.
+    pub const LEAST_CPU: Duration = Duration::from_millis(1);
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { memory: 64 << 20, cpu: Duration::from_secs(1), running: 1_000, waiting: 20_000, timers: 1_000 }
+        Limits {
+            memory: 64 << 20,
+            cpu: Duration::from_secs(1),
+            updates: 10_000,
+            running: 1_000,
+            waiting: 20_000,
+            timers: 1_000,
+            requests: 20,
+            store: 256 << 20,
+        }
     }
 }
 
@@ -70,10 +96,18 @@ impl Default for Limits {
 pub struct Env {
     pub client: Client,
     pub clock: Clock,
+    /// What they keep.
+    pub stores: Stores,
+    /// Where their files lie.
+    pub places: Arc<Places>,
+    /// How they reach the web.
+    pub http: Http,
 }
 
 impl Env {
+    /// Without a place for files, and with stores that are gone with the last of its clones. HTTP requests run on the tokio
+    /// runtime that this is called on.
     pub fn new(client: Client, clock: Clock) -> Env {
-        Env { client, clock }
+        Env { client, clock, stores: Stores::in_memory(), places: Arc::default(), http: Http::here() }
     }
 }

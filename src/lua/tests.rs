@@ -268,3 +268,67 @@ async fn on_start_runs_and_a_task_may_wait() {
     assert!(inbox.is_idle());
     version.stop().await;
 }
+
+/// Steps the clock, and waits until the script's state says so, or does not for a while.
+async fn fired_after(version: &Version, clock: &Clock, step: Duration, expected: i64) {
+    clock.advance(step);
+    let mut fired = serde_json::Value::Null;
+    for _ in 0..1_000 {
+        fired = version.state().await.unwrap().to_json()["fired"].clone();
+        if fired == expected {
+            // What is one too many would come now.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            fired = version.state().await.unwrap().to_json()["fired"].clone();
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(fired, expected);
+}
+
+#[tokio::test]
+async fn cron_follows_the_host_s_clock_over_a_change_of_the_hour() {
+    let world = World::new(&[(
+        "hello.lua",
+        "script.state.fired = 0
+        timer.cron('30 2 * * *', function() script.state.fired = script.state.fired + 1 end, {zone = 'Europe/Berlin'})",
+    )]);
+    // Noon of 28 March 2026, UTC. In the night after it the clocks of Berlin leap from 02:00 to 03:00, at 01:00 UTC.
+    let clock = Clock::stepped(Duration::from_secs(1_774_699_200));
+    let env = Env::new(world.client.clone(), clock.clone());
+    let version = load(Arc::new(world.spec("hello.lua")), env, world.inbox(), None).await.unwrap();
+    version.activate(Reason::Start);
+    let hour = Duration::from_secs(3600);
+    fired_after(&version, &clock, 13 * hour - Duration::from_secs(1), 0).await;
+    fired_after(&version, &clock, Duration::from_secs(1), 1).await;
+    // 30 March, 02:30 is 00:30 UTC now.
+    fired_after(&version, &clock, 23 * hour, 1).await;
+    fired_after(&version, &clock, hour / 2, 2).await;
+    // Three days at once: what was missed is not made up for.
+    fired_after(&version, &clock, 72 * hour, 3).await;
+    fired_after(&version, &clock, 24 * hour, 4).await;
+    version.stop().await;
+}
+
+#[tokio::test]
+async fn a_timer_whose_function_still_runs_is_left_out() {
+    let world = World::new(&[(
+        "hello.lua",
+        "script.state.fired = 0
+        timer.cron('* * * * *', function()
+            script.state.fired = script.state.fired + 1
+            tg.sleep(90)
+        end)",
+    )]);
+    let clock = Clock::stepped(Duration::from_secs(1_774_699_200));
+    let env = Env::new(world.client.clone(), clock.clone());
+    let version = load(Arc::new(world.spec("hello.lua")), env, world.inbox(), None).await.unwrap();
+    version.activate(Reason::Start);
+    let minute = Duration::from_secs(60);
+    fired_after(&version, &clock, minute, 1).await;
+    fired_after(&version, &clock, minute, 1).await;
+    // The function has returned after a minute and a half.
+    fired_after(&version, &clock, minute / 2, 1).await;
+    fired_after(&version, &clock, minute / 2, 2).await;
+    version.stop().await;
+}

@@ -4,14 +4,14 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use mlua::Lua;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
-use super::budget::Budget;
+use super::budget::{Beat, Budget};
 use super::console;
 use super::error::LoadError;
 use super::events::EventKind;
@@ -22,6 +22,7 @@ use super::runtime::{Job, JobKind, Phase, Runtime};
 use super::sandbox;
 use super::spec::{Env, ScriptSpec};
 use super::state::State;
+use super::watchdog;
 use crate::client::Client;
 use crate::net::Clock;
 
@@ -66,6 +67,9 @@ pub(super) struct Shared {
     running: AtomicUsize,
     memory: AtomicUsize,
     handlers: AtomicUsize,
+    pub beat: Arc<Beat>,
+    /// The version was stopped for what it did.
+    halted: AtomicBool,
 }
 
 impl Shared {
@@ -78,9 +82,13 @@ impl Shared {
         self.errors.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub fn set_halted(&self) {
+        self.halted.store(true, Ordering::Release);
+    }
+
     fn note(&self, lua: &Lua, runtime: &Runtime) {
         self.running.store(runtime.task_count(), Ordering::Relaxed);
-        self.memory.store(lua.used_memory(), Ordering::Relaxed);
+        self.memory.store(lua.used_memory() + runtime.outside.held(), Ordering::Relaxed);
         self.handlers.store(runtime.handlers.count(), Ordering::Relaxed);
     }
 }
@@ -99,6 +107,7 @@ pub struct Version {
 enum Control {
     Activate(Reason),
     State(oneshot::Sender<Result<State, LoadError>>),
+    PossibleState(oneshot::Sender<(State, Vec<String>)>),
     Evaluate {
         code: String,
         answer: console::Answer,
@@ -122,8 +131,9 @@ pub async fn load(
     inbox: Arc<Inbox>,
     carried: Option<State>,
 ) -> Result<Version, LoadError> {
-    let number = inbox.next_version();
+    let (number, name, cpu) = (inbox.next_version(), spec.name.clone(), spec.limits.cpu);
     let shared = Arc::<Shared>::default();
+    inbox.set_limit(spec.limits.updates);
     let (report, reported) = oneshot::channel();
     let (control, commands) = mpsc::unbounded_channel();
     let (alive, stopped) = watch::channel(());
@@ -146,6 +156,7 @@ pub async fn load(
         .stack_size(STACK)
         .spawn(run)
         .map_err(|error| failed(format!("no thread for the script: {error}")))?;
+    watchdog::watch(&name, number, cpu, &shared.beat);
     let loaded = reported.await.map_err(|_| failed("the script's thread ended while it was loading".into()))??;
     Ok(Version { number, required: loaded.required, commands: loaded.commands, shared, inbox, control, stopped })
 }
@@ -185,6 +196,13 @@ impl Version {
         answered.await.unwrap_or_else(|_| Ok(State::default()))
     }
 
+    /// `script.state` without what cannot be carried over, and what that is.
+    pub async fn possible_state(&self) -> (State, Vec<String>) {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.control.send(Control::PossibleState(answer));
+        answered.await.unwrap_or_default()
+    }
+
     /// Runs a line as a handler would be run, within the script's limits and permissions: an expression or statements.
     /// Gives what it printed and returned, or the error, for people to read.
     pub fn evaluate(&self, code: String) -> impl Future<Output = Result<String, String>> + Send + use<> {
@@ -218,6 +236,11 @@ impl Version {
     /// Whether its thread has ended.
     pub fn is_gone(&self) -> bool {
         self.control.is_closed()
+    }
+
+    /// Whether it was stopped for going over its limits too often.
+    pub fn is_halted(&self) -> bool {
+        self.shared.halted.load(Ordering::Acquire)
     }
 
     pub fn stats(&self) -> Stats {
@@ -304,6 +327,7 @@ fn start(runtime: &Rc<Runtime>, carried: Option<&State>) -> Result<Lua, LoadErro
     let main = runtime.files.load_main(&lua).map_err(|raised| failed(&raised))?;
     runtime.push_job(Job::new(JobKind::Main, main, (mlua::Value::Nil, mlua::Value::Nil)));
     runtime.work(&lua).map_err(internal)?;
+    runtime.shared.beat.rest();
     let result = runtime.main_result.borrow_mut().take();
     match result {
         Some(Ok(())) => Ok(lua),
@@ -319,7 +343,11 @@ async fn drive(runtime: &Rc<Runtime>, lua: &Lua, mut control: mpsc::UnboundedRec
             obey(runtime, lua, message)?;
         }
         let again = runtime.work(lua)?;
+        runtime.shared.beat.rest();
         runtime.shared.note(lua, runtime);
+        if runtime.is_halted() {
+            return Ok(());
+        }
         if runtime.phase.get() == Phase::Retiring && runtime.is_finished() {
             if unloading {
                 return Ok(());
@@ -351,9 +379,14 @@ fn obey(runtime: &Rc<Runtime>, lua: &Lua, message: Control) -> mlua::Result<()> 
             runtime.phase.set(Phase::Active);
             runtime.run_handlers_of(lua, EventKind::Start, JobKind::Start, reason.name())
         }
+        Control::PossibleState(answer) => {
+            let state = runtime.state.get().map(|table| State::take_possible(table, runtime.spec.limits.memory));
+            let _ = answer.send(state.unwrap_or_default());
+            Ok(())
+        }
         Control::State(answer) => {
             let state = match runtime.state.get() {
-                Some(table) => State::take_from(table),
+                Some(table) => State::take_from(table, runtime.spec.limits.memory),
                 None => Ok(State::default()),
             };
             let state = state.map_err(|error| LoadError::new(runtime.name(), &error.to_string(), &runtime.files));
@@ -380,15 +413,29 @@ pub struct Diagnostic {
     pub message: String,
 }
 
+/// What a check found.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that were read beside the main one.
+    pub required: Vec<PathBuf>,
+}
+
 /// Loads a script without a connection and says what is wrong with it.
-pub async fn check(spec: Arc<ScriptSpec>) -> Vec<Diagnostic> {
+pub async fn check(spec: Arc<ScriptSpec>) -> Checked {
     let client = Client::detached();
     let inbox = Inbox::new(client.subscribe(&spec.name));
+    let paths = |required: &[(PathBuf, u64)]| required.iter().map(|(path, _)| path.clone()).collect();
     match load(spec, Env::new(client, Clock::real()), inbox, None).await {
         Ok(version) => {
+            let required = paths(version.required());
             version.stop().await;
-            Vec::new()
+            Checked { diagnostics: Vec::new(), required }
         }
-        Err(error) => vec![Diagnostic { file: error.file, line: error.line, message: error.message }],
+        Err(error) => {
+            let required = paths(&error.required);
+            let diagnostic = Diagnostic { file: error.file, line: error.line, message: error.message };
+            Checked { diagnostics: vec![diagnostic], required }
+        }
     }
 }

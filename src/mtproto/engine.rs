@@ -77,7 +77,8 @@ impl Default for Timing {
             ack_delay: Duration::from_secs(5),
             ping_interval: Duration::from_secs(60),
             disconnect_delay: Some(Duration::from_secs(75)),
-            silence: Duration::from_secs(5),
+            // With the next: a network that went away is noticed within 15 seconds.
+            silence: Duration::from_secs(4),
             pong_timeout: Duration::from_secs(10),
         }
     }
@@ -261,6 +262,19 @@ impl Engine {
             && self.clock.check_window(id, now).is_ok()
             && self.salts.accepts(opened.salt, self.clock.unix(now))
             && self.received.check_new(id).is_ok()
+    }
+
+    /// Server: takes a packet that is not [new](Self::is_new) and came by another connection than the session's, and
+    /// returns what is to be said there: what is wrong with it, or what was answered to it before. Nothing that waits for
+    /// the session's own connection goes that way, as whoever plays a recording again would divert it; and a client whose
+    /// old connection nobody told of its end hears why it is not taken.
+    pub fn handle_aside(&mut self, opened: Opened, now: Time) -> (Result<(), PacketError>, Vec<Bytes>) {
+        let (outbox, acks) = (std::mem::take(&mut self.outbox.queue), std::mem::take(&mut self.acks));
+        let result = self.handle_opened(opened, now);
+        let said = std::iter::from_fn(|| self.poll_packet(now)).collect();
+        self.outbox.queue = outbox;
+        self.acks = acks;
+        (result, said)
     }
 
     /// The next thing that the owner has to know. Call it until it gives None.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::GzEncoder;
 
 /// More than this does not come out of one packed object.
@@ -21,10 +21,19 @@ pub enum InflateError {
     Nested,
 }
 
-/// Unpacks, growing with what really comes out, to [`MAX_INFLATED`] and not further.
+/// What a gzip stream begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Unpacks, growing with what really comes out, to [`MAX_INFLATED`] and not further. zlib's form is taken too, as Telegram takes
+/// it: mtcute 0.30 packs so.
 pub(super) fn inflate(packed: &[u8]) -> Result<Bytes, InflateError> {
     let mut out = Vec::with_capacity((packed.len() * 4).min(MAX_INFLATED));
-    GzDecoder::new(packed).take(MAX_INFLATED as u64 + 1).read_to_end(&mut out).map_err(|_| InflateError::NotGzip)?;
+    let limit = MAX_INFLATED as u64 + 1;
+    let read = match packed.starts_with(&GZIP) {
+        true => GzDecoder::new(packed).take(limit).read_to_end(&mut out),
+        false => ZlibDecoder::new(packed).take(limit).read_to_end(&mut out),
+    };
+    read.map_err(|_| InflateError::NotGzip)?;
     if out.len() > MAX_INFLATED {
         return Err(InflateError::Bomb);
     }
@@ -36,4 +45,24 @@ pub(super) fn deflate(body: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 2), Compression::fast());
     let packed = encoder.write_all(body).and_then(|()| encoder.finish()).ok()?;
     (packed.len() < body.len() - body.len() / 8).then_some(packed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::write::ZlibEncoder;
+
+    #[test]
+    fn both_forms_are_unpacked_within_the_limit_and_nothing_else_is() {
+        let zlib = |body: &[u8]| {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(body).and_then(|()| encoder.finish()).expect("a vector takes it")
+        };
+        let body = vec![7; 5000];
+        assert_eq!(inflate(&deflate(&body).expect("it packs well")).as_deref(), Ok(&body[..]));
+        assert_eq!(inflate(&zlib(&body)).as_deref(), Ok(&body[..]));
+        assert_eq!(inflate(&zlib(&vec![0; MAX_INFLATED + 1])), Err(InflateError::Bomb));
+        assert_eq!(inflate(&body), Err(InflateError::NotGzip));
+        assert_eq!(inflate(&[]), Err(InflateError::NotGzip));
+    }
 }

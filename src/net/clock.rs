@@ -14,45 +14,51 @@ pub struct Clock(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Real { start: Instant, unix_at_start: Duration },
-    Stepped { unix_at_start: Duration, mono: Arc<watch::Sender<Duration>> },
+    Real { start: Instant },
+    Stepped(Arc<watch::Sender<Time>>),
 }
 
 impl Clock {
-    /// Time as it passes.
+    /// Time as it passes. `unix` is the wall clock: while the machine sleeps it goes on, and `mono` on most systems does not.
     pub fn real() -> Clock {
-        let unix_at_start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Clock(Kind::Real { start: Instant::now(), unix_at_start })
+        Clock(Kind::Real { start: Instant::now() })
     }
 
     /// Time that stands still until [`Clock::advance`]; `unix` is what it shows at first.
     pub fn stepped(unix: Duration) -> Clock {
-        Clock(Kind::Stepped { unix_at_start: unix, mono: Arc::new(watch::Sender::new(Duration::ZERO)) })
+        Clock(Kind::Stepped(Arc::new(watch::Sender::new(Time { mono: Duration::ZERO, unix }))))
     }
 
     pub fn now(&self) -> Time {
         match &self.0 {
-            Kind::Real { start, unix_at_start } => {
-                let mono = start.elapsed();
-                Time { mono, unix: *unix_at_start + mono }
+            Kind::Real { start } => {
+                let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Time { mono: start.elapsed(), unix }
             }
-            Kind::Stepped { unix_at_start, mono } => {
-                let mono = *mono.borrow();
-                Time { mono, unix: *unix_at_start + mono }
-            }
+            Kind::Stepped(now) => *now.borrow(),
         }
     }
 
     /// Moves a stepped clock forward and wakes every sleeper whose time has come. A real clock takes no notice.
     pub fn advance(&self, by: Duration) {
-        if let Kind::Stepped { mono, .. } = &self.0 {
-            mono.send_modify(|now| *now += by);
+        if let Kind::Stepped(now) = &self.0 {
+            now.send_modify(|now| {
+                now.mono += by;
+                now.unix += by;
+            });
+        }
+    }
+
+    /// What a stepped clock finds after the machine slept for so long: the wall clock went on, and nobody's time came.
+    pub fn suspend(&self, by: Duration) {
+        if let Kind::Stepped(now) = &self.0 {
+            now.send_modify(|now| now.unix += by);
         }
     }
 
     /// True for a clock that only [`Clock::advance`] moves.
     pub fn is_stepped(&self) -> bool {
-        matches!(self.0, Kind::Stepped { .. })
+        matches!(self.0, Kind::Stepped(_))
     }
 
     pub async fn sleep(&self, duration: Duration) {
@@ -63,14 +69,14 @@ impl Clock {
     /// Returns once `now().mono` has reached `mono`.
     pub async fn sleep_until(&self, mono: Duration) {
         match &self.0 {
-            Kind::Real { start, .. } => match start.checked_add(mono) {
+            Kind::Real { start } => match start.checked_add(mono) {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
                 None => std::future::pending().await,
             },
-            Kind::Stepped { mono: now, .. } => {
+            Kind::Stepped(now) => {
                 let mut now = now.subscribe();
                 // Fails only when every sender is gone, and `self` holds one.
-                let _ = now.wait_for(|now| *now >= mono).await;
+                let _ = now.wait_for(|now| now.mono >= mono).await;
             }
         }
     }
@@ -109,6 +115,20 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         sleeper.await.unwrap();
         assert_eq!(clock.now().unix, start.unix + Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_slept_finds_its_wall_clock_ahead() {
+        let clock = Clock::stepped(Duration::from_secs(1_700_000_000));
+        let before = clock.now();
+        clock.suspend(Duration::from_secs(3_600));
+        assert_eq!(clock.now(), Time { unix: before.unix + Duration::from_secs(3_600), ..before });
+    }
+
+    #[test]
+    fn a_real_clock_shows_the_wall_clock_s_time() {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        assert!(Clock::real().now().unix >= wall);
     }
 
     #[tokio::test]

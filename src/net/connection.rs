@@ -11,6 +11,7 @@ use super::calls::{Call, Place, Underway};
 use super::dial::{Endpoint, Via};
 use super::driver::Driver;
 use super::farewell::destroy_key;
+use super::pulse::{IsGone, is_gone};
 use super::updates::{self, Updates};
 use crate::crypto::{AuthKey, RsaPublicKey};
 use crate::mtproto::{MAX_BODY, RpcError, Transport};
@@ -56,7 +57,7 @@ pub struct Key {
 /// How a connection fares. The counters only grow, so that nobody who looks rarely misses anything.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
-    /// Calls are taken.
+    /// Calls are taken; some may wait a moment while a key is changed or bound again.
     pub connected: bool,
     /// TCP connections made so far.
     pub connections: u64,
@@ -124,13 +125,18 @@ pub struct Connection {
 impl Connection {
     /// Begins to connect, and goes on doing so for as long as a handle lives. Must be called within a tokio runtime.
     pub fn open(options: Options, clock: Clock) -> (Connection, Updates) {
+        Connection::open_knowing(options, clock, is_gone)
+    }
+
+    /// [`open`](Self::open) with another idea of which addresses this machine has lost.
+    pub(super) fn open_knowing(options: Options, clock: Clock, is_gone: IsGone) -> (Connection, Updates) {
         // Full: `call` waits for room, without holding anyone else up.
         let (calls, waiting) = mpsc::channel(MAX_WAITING_CALLS);
         let (status, watched) = watch::channel(Status::default());
         let (sender, updates) = updates::channel();
         let given_up = Arc::new(Notify::new());
         let kept = Arc::new(options.clone());
-        tokio::spawn(Driver::new(options, clock, waiting, given_up.clone(), status, sender).run());
+        tokio::spawn(Driver::new(options, clock, waiting, given_up.clone(), status, sender, is_gone).run());
         (Connection { calls, given_up, status: watched, options: kept }, updates)
     }
 

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::JoinSet;
 
 use super::Clock;
 use super::backoff::Backoff;
 use super::calls::Call;
 use super::connection::{Fatal, Key, Options, Status};
 use super::exchange::{permanent_key, temporary_session};
-use super::renewal::{self, Leftover, Successor};
+use super::pulse::IsGone;
+use super::renewal::{Progress, Renewal, Successor};
 use super::session::{Outlet, Session};
 use super::socket::{Broken, Socket, because};
 use super::updates::UpdatesSender;
 use crate::crypto::SystemRandom;
-use crate::mtproto::Time;
 
 /// Calls that may wait for their answers at once; the next one stays in the queue of calls.
 const MAX_IN_FLIGHT: usize = 4_096;
@@ -25,13 +24,6 @@ const MAX_IN_FLIGHT: usize = 4_096;
 const LOOK: Duration = Duration::from_secs(1);
 /// After -429. <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
 const FLOOD_PAUSE: Duration = Duration::from_secs(5);
-/// How long the calls on their way may hold up the change to a new temporary key. Binding it takes the old one's binding away,
-/// so what is answered before needs no luck.
-const HANDOVER_PATIENCE: Duration = Duration::from_secs(2);
-/// Before the next attempt at a new temporary key.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Sessions that are given up and not yet destroyed; the oldest is left to the server then.
-const MAX_GIVEN_UP: usize = 16;
 
 pub(super) struct Driver {
     options: Options,
@@ -48,25 +40,13 @@ pub(super) struct Driver {
     waiting: VecDeque<Call>,
     /// The server refused the key since it last accepted it.
     key_refused: bool,
+    is_gone: IsGone,
     /// The server has said something on this socket that only the holder of the key could say.
     heard: bool,
     backoff: Backoff,
     /// Between attempts that end with a key or a session that is of no use, though the server can be reached.
     patience: Backoff,
     renewal: Renewal,
-}
-
-/// The change to the next temporary key.
-struct Renewal {
-    preparing: JoinSet<Result<Successor, Broken>>,
-    /// Ready, and waits for the calls on their way, until then.
-    successor: Option<(Successor, Duration)>,
-    backoff: Backoff,
-    not_before: Duration,
-    /// Sessions that were replaced, and wait for their answers. They end with this task.
-    draining: JoinSet<()>,
-    leftovers: (mpsc::UnboundedSender<Leftover>, mpsc::UnboundedReceiver<Leftover>),
-    given_up: VecDeque<i64>,
 }
 
 impl Driver {
@@ -77,18 +57,9 @@ impl Driver {
         given_up: Arc<Notify>,
         status: watch::Sender<Status>,
         updates: UpdatesSender,
+        is_gone: IsGone,
     ) -> Driver {
         let outlet = Arc::new(Outlet { status, updates, dc: options.dc });
-        let renewal = Renewal {
-            preparing: JoinSet::new(),
-            successor: None,
-            backoff: Backoff::new(),
-            not_before: Duration::ZERO,
-            draining: JoinSet::new(),
-            // Bounded by the calls of the sessions that are drained.
-            leftovers: mpsc::unbounded_channel(),
-            given_up: VecDeque::new(),
-        };
         Driver {
             options,
             clock,
@@ -100,10 +71,11 @@ impl Driver {
             session: None,
             waiting: VecDeque::new(),
             key_refused: false,
+            is_gone,
             heard: false,
             backoff: Backoff::new(),
             patience: Backoff::new(),
-            renewal,
+            renewal: Renewal::new(),
         }
     }
 
@@ -159,6 +131,7 @@ impl Driver {
 
     async fn connect_and_drive(&mut self) -> Broken {
         self.heard = false;
+        self.renewal.socket_lost();
         let outlet = self.outlet.clone();
         let socket = tokio::select! {
             socket = self.connect() => socket,
@@ -170,7 +143,12 @@ impl Driver {
         };
         loop {
             match self.drive(&mut socket).await {
-                Ok(successor) => self.hand_over(&mut socket, successor),
+                Ok(Successor { socket: next, session }) => {
+                    let old_socket = std::mem::replace(&mut socket, next);
+                    if let Some(old) = self.session.replace(session) {
+                        self.renewal.drain(old, old_socket, &outlet, &self.clock);
+                    }
+                }
                 Err(broken) => {
                     let broken = match broken {
                         Broken::Transport(code) => self.transport_error(code),
@@ -190,6 +168,7 @@ impl Driver {
             (None, None) => 0,
         };
         let mut socket = Socket::connect(&self.options, time_offset, &self.clock).await?;
+        socket.pulse.ask(self.is_gone);
         match self.prepare_session(&mut socket).await {
             Ok(()) => Ok(socket),
             Err(broken) => Err(self.choose_address(&socket, broken)),
@@ -253,6 +232,11 @@ impl Driver {
         let mut announced = false;
         loop {
             let now = self.clock.now();
+            if let Err(dead) = socket.pulse.check(now) {
+                // The next connection goes another way, so nothing speaks for waiting.
+                self.backoff.reset();
+                return Err(because(dead));
+            }
             let Some(session) = &mut self.session else { return Err(because("no session")) };
             let result = session.handle_events(&self.outlet, &mut self.patience, now);
             self.waiting.extend(session.take_returned());
@@ -262,20 +246,33 @@ impl Driver {
             if is_open && !std::mem::replace(&mut announced, true) {
                 self.announce(socket);
             }
-            if let Some(successor) = self.renewal_step(now) {
-                return Ok(successor);
+            let Some((session, key)) = self.session.as_mut().zip(self.permanent.as_ref()) else {
+                return Err(because("no session"));
+            };
+            let mut renewal_due = Duration::MAX;
+            if is_open {
+                if let Some(successor) = self.renewal.step(session, key, &self.options, &self.clock) {
+                    return Ok(successor);
+                }
+                renewal_due = self.renewal.due(session, now);
             }
-            let takes_calls = is_open && self.renewal.successor.is_none();
+            let takes_calls = is_open && !self.renewal.is_near();
             if takes_calls {
-                self.send_waiting(now);
+                while session.calls() < MAX_IN_FLIGHT
+                    && let Some(call) = self.waiting.pop_front()
+                {
+                    session.send(call, now);
+                }
+                // <https://core.telegram.org/mtproto/service_messages#request-to-destroy-session>
+                self.renewal.take_given_up().for_each(|id| session.engine.destroy_session(id));
             }
-            let Some(session) = &mut self.session else { return Err(because("no session")) };
             let withheld = socket.fill(&mut session.engine, now);
             let wake = wake(session.engine.poll_timeout(), withheld, next_look);
             // A session that takes no calls yet lets them gather, so that it is seen when nobody can make one any more.
             let has_room = self.waiting.len() < if takes_calls { 1 } else { MAX_IN_FLIGHT };
             let has_room = has_room && session.calls() < MAX_IN_FLIGHT;
-            let wake = wake.min(session.step_due().unwrap_or(Duration::MAX)).min(self.renewal_wake(now));
+            let wake = wake.min(session.step_due().unwrap_or(Duration::MAX)).min(renewal_due);
+            let wake = wake.min(socket.pulse.due());
             tokio::select! {
                 turned = socket.turn() => {
                     turned?;
@@ -287,11 +284,11 @@ impl Driver {
                     None => return Err(Broken::Unwanted),
                 },
                 () = self.outlet.status.closed() => return Err(Broken::Unwanted),
-                Some(prepared) = self.renewal.preparing.join_next(), if !self.renewal.preparing.is_empty() => {
-                    self.prepared(prepared.unwrap_or_else(|error| Err(because(error))));
-                }
-                Some(leftover) = self.renewal.leftovers.1.recv() => self.take_leftover(leftover),
-                Some(_) = self.renewal.draining.join_next(), if !self.renewal.draining.is_empty() => {}
+                progress = self.renewal.next() => match progress {
+                    Progress::Prepared(result) => self.renewal.prepared(*result, &self.outlet, self.clock.now()),
+                    Progress::Returned(call) => self.waiting.push_back(call),
+                    Progress::Other => {}
+                },
                 () = self.given_up.notified() => self.session.iter_mut().for_each(Session::sweep),
                 () = self.clock.sleep_until(wake), if wake < Duration::MAX => {
                     let now = self.clock.now();
@@ -320,7 +317,7 @@ impl Driver {
         let result = session.handle_input(socket, self.clock.now(), self.options.dc);
         if std::mem::take(&mut session.heard) {
             self.key_refused = false;
-            self.backoff.reset();
+            self.backoff.was_of_use(self.clock.now().mono.saturating_sub(socket.made));
             if !std::mem::replace(&mut self.heard, true)
                 && let Some(remote) = socket.remote
             {
@@ -339,17 +336,6 @@ impl Driver {
             session.send(call, now);
             next = if session.calls() < MAX_IN_FLIGHT { self.calls.try_recv().ok() } else { None };
         }
-    }
-
-    fn send_waiting(&mut self, now: Time) {
-        let Some(session) = &mut self.session else { return };
-        while session.calls() < MAX_IN_FLIGHT
-            && let Some(call) = self.waiting.pop_front()
-        {
-            session.send(call, now);
-        }
-        // <https://core.telegram.org/mtproto/service_messages#request-to-destroy-session>
-        self.renewal.given_up.drain(..).for_each(|id| session.engine.destroy_session(id));
     }
 
     /// <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
@@ -379,73 +365,7 @@ impl Driver {
             let calls = session.give_up(&self.outlet, &mut self.patience, self.clock.now());
             self.waiting.extend(calls);
         }
-    }
-}
-
-/// The change to the next temporary key.
-impl Driver {
-    /// Begins to prepare the next key when it is time; gives the next session when nothing keeps this one any more.
-    fn renewal_step(&mut self, now: Time) -> Option<Successor> {
-        let session = self.session.as_ref().filter(|session| session.is_open())?;
-        if let Some((_, deadline)) = &self.renewal.successor {
-            let ready = session.calls() == 0 || now.mono >= *deadline;
-            return if ready { self.renewal.successor.take().map(|(successor, _)| successor) } else { None };
-        }
-        let due = session.renewal_due(now)?.max(self.renewal.not_before);
-        if self.renewal.preparing.is_empty() && now.mono >= due {
-            let permanent = self.permanent.clone()?;
-            let time_offset = session.engine.time_offset();
-            let preparing = renewal::prepare(self.options.clone(), permanent, time_offset, self.clock.clone());
-            self.renewal.preparing.spawn(preparing);
-        }
-        None
-    }
-
-    fn renewal_wake(&self, now: Time) -> Duration {
-        let deadline = self.renewal.successor.as_ref().map(|(_, deadline)| *deadline);
-        let idle = deadline.is_none() && self.renewal.preparing.is_empty();
-        let session = self.session.as_ref().filter(|session| idle && session.is_open());
-        let due = session.and_then(|session| session.renewal_due(now)).map(|due| due.max(self.renewal.not_before));
-        deadline.or(due).unwrap_or(Duration::MAX)
-    }
-
-    fn prepared(&mut self, prepared: Result<Successor, Broken>) {
-        let now = self.clock.now().mono;
-        match prepared {
-            Ok(successor) => {
-                self.renewal.backoff.reset();
-                self.outlet.status.send_modify(|status| status.temporary_exchanges += 1);
-                self.renewal.successor = Some((successor, now + HANDOVER_PATIENCE));
-            }
-            Err(broken) => {
-                // The first wait of a backoff is none at all.
-                let wait = self.renewal.backoff.next(&mut self.random).max(FIRST_WAIT);
-                self.renewal.not_before = now + wait;
-                let reason = broken.to_string();
-                tracing::warn!("no new temporary key from DC {} ({reason}); trying again", self.options.dc);
-            }
-        }
-    }
-
-    /// From here on the successor serves; the session before it waits for its answers beside it.
-    fn hand_over(&mut self, socket: &mut Socket, successor: Successor) {
-        let old_socket = std::mem::replace(socket, successor.socket);
-        let Some(old) = self.session.replace(successor.session) else { return };
-        tracing::info!("a new temporary key for DC {} takes over", self.options.dc);
-        let (outlet, clock, leftovers) = (self.outlet.clone(), self.clock.clone(), self.renewal.leftovers.0.clone());
-        self.renewal.draining.spawn(renewal::drain(old, old_socket, outlet, clock, leftovers));
-    }
-
-    fn take_leftover(&mut self, leftover: Leftover) {
-        match leftover {
-            Leftover::Call(call) => self.waiting.push_back(call),
-            Leftover::Session(id) => {
-                if self.renewal.given_up.len() >= MAX_GIVEN_UP {
-                    self.renewal.given_up.pop_front();
-                }
-                self.renewal.given_up.push_back(id);
-            }
-        }
+        self.renewal.abandon();
     }
 }
 

@@ -9,6 +9,7 @@ mod driver;
 mod exchange;
 mod farewell;
 mod keys;
+mod pulse;
 mod renewal;
 mod session;
 mod socket;

@@ -344,3 +344,6 @@ impl Session {
 fn session_id() -> i64 {
     SystemRandom::new().i64()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use super::Clock;
 use super::connection::{Fatal, Options};
 use super::dial::{BoxedStream, Target, dial};
+use super::pulse::Pulse;
 use crate::mtproto::mtproxy::ProxyDc;
 use crate::mtproto::{Engine, Framing, Time};
 
@@ -28,6 +29,9 @@ pub(super) struct Socket {
     pub unsent: BytesMut,
     /// Where it leads to.
     pub remote: Option<SocketAddr>,
+    /// When it was made, in monotonic time.
+    pub made: Duration,
+    pub pulse: Pulse,
 }
 
 /// Why a socket is of no more use.
@@ -85,6 +89,8 @@ impl Socket {
             input: BytesMut::with_capacity(16 << 10),
             unsent: BytesMut::new(),
             remote: dialed.remote,
+            made: clock.now().mono,
+            pulse: Pulse::new(clock.now(), dialed.local),
         })
     }
 
@@ -104,6 +110,12 @@ impl Socket {
         {
             self.encode(&packet, engine.quick_ack_wanted());
         }
+        if !self.unsent.is_empty() {
+            self.pulse.has_to_write(now);
+        }
+        if self.pulse.take_sign_of_life() {
+            engine.bytes_came(now);
+        }
         self.unsent.len() >= MAX_UNSENT
     }
 
@@ -111,12 +123,13 @@ impl Socket {
     pub async fn turn(&mut self) -> Result<(), Broken> {
         tokio::select! {
             read = self.reading.read_buf(&mut self.input) => {
-                if read? == 0 {
-                    return Err(because("closed by the server"));
+                match read? {
+                    0 => return Err(because("closed by the server")),
+                    bytes => self.pulse.read(bytes),
                 }
             }
             written = self.writing.write_buf(&mut self.unsent), if !self.unsent.is_empty() => {
-                written?;
+                self.pulse.wrote(written?, self.unsent.len());
             }
         }
         Ok(())

@@ -1,10 +1,11 @@
 mod keys;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::dial::Endpoint;
 use super::testing::{Answer, Server, moment, soon, stepped_clock};
@@ -137,7 +138,7 @@ async fn a_silent_server_is_noticed_and_left() {
     let mut status = connection.status();
     let seconds = async {
         for second in 0.. {
-            moment(2).await;
+            moment(20).await;
             if status.borrow_and_update().connections == 2 {
                 return second;
             }
@@ -146,8 +147,63 @@ async fn a_silent_server_is_noticed_and_left() {
         unreachable!()
     };
     let seconds = soon(seconds).await;
-    assert!(seconds <= 20, "noticed after {seconds} s");
+    assert!(seconds <= 15, "noticed after {seconds} s");
     waiting.abort();
+}
+
+#[tokio::test]
+async fn a_socket_whose_address_is_gone_is_left_at_once_and_its_calls_go_on() {
+    static GONE: AtomicBool = AtomicBool::new(false);
+    let mut asked = 0;
+    let server = Server::start(move |query| {
+        asked += 1;
+        if asked == 2 { Answer::FallSilent } else { echo(query) }
+    })
+    .await;
+    let clock = stepped_clock();
+    let is_gone = |_| GONE.swap(false, Ordering::AcqRel);
+    let (connection, _updates) = Connection::open_knowing(server.options(), clock.clone(), is_gone);
+    soon(connection.call(body(b"question"))).await.unwrap();
+    let waiting = tokio::spawn({
+        let connection = connection.clone();
+        async move { connection.call(body(b"silence.")).await }
+    });
+    moment(50).await;
+    GONE.store(true, Ordering::Release);
+    // One look at the machine, long before a ping would have had its time.
+    clock.advance(Duration::from_secs(5));
+    let mut status = connection.status();
+    soon(status.wait_for(|status| status.connections == 2)).await.unwrap();
+    let trouble = connection.status().borrow().trouble.clone();
+    assert!(
+        trouble.as_deref().is_some_and(|trouble| trouble.contains("no longer has the address 127.0.0.1")),
+        "{trouble:?}"
+    );
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn an_address_that_says_it_is_another_dc_s_gives_way_to_the_next() {
+    // Four bytes that say -444, in the intermediate transport.
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = other.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = other.accept().await {
+            let answer = [4u32.to_le_bytes(), (-444i32).to_le_bytes()].concat();
+            let _ = stream.write_all(&answer).await;
+            let _ = stream.read(&mut [0; 64]).await;
+        }
+    });
+    let server = Server::start(echo).await;
+    let both = Options { endpoint: Endpoint::at([address, server.address]), ..server.options() };
+    let (connection, _updates) = Connection::open(both, Clock::real());
+    let mut status = connection.status();
+    soon(status.wait_for(|status| status.connections == 2)).await.unwrap();
+    assert_eq!(soon(connection.call(body(b"question"))).await, Ok(body(b"question")));
+    let only = Options { endpoint: Endpoint::at([address]), ..server.options() };
+    let (connection, _updates) = Connection::open(only, Clock::real());
+    let failure = soon(connection.call(body(b"question"))).await.unwrap_err();
+    assert_eq!(failure, CallFailure::Closed(Some(Fatal::WrongDc(2))));
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
-//! Opening a session: its lock, its permissions, its schema, and what is said about a file that cannot be used.
+//! Opening a session: its permissions, its schema, and what is said about a file that cannot be used.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
+use super::place::{beside, owner_only, tighten};
 use super::{Account, Known, StorageError, StoredKey, UpdateState};
 
 /// Stands in the header of every session: "moon".
@@ -37,33 +36,6 @@ const SCHEMA: &str = "
     CREATE INDEX peer_username ON peer (username) WHERE username IS NOT NULL;
     CREATE INDEX peer_phone ON peer (phone) WHERE phone IS NOT NULL;
 ";
-
-/// Held while a session is open: no other process opens it meanwhile. The system releases it however the process ends.
-pub(super) struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    pub fn take(session: &Path) -> Result<Lock, StorageError> {
-        let path = beside(session, ".lock");
-        let failed = |source| StorageError::Open { path: path.clone(), source };
-        let mut file = owner_only().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-        tighten(&path);
-        match fs4::FileExt::try_lock(&file) {
-            Ok(()) => {}
-            Err(fs4::TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let _ = file.read_to_string(&mut pid);
-                let pid = if pid.trim().is_empty() { "unknown".to_owned() } else { pid.trim().to_owned() };
-                return Err(StorageError::InUse { path: session.to_owned(), pid });
-            }
-            Err(fs4::TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        // The number is for the message only: a full disk that cannot take it is no reason to refuse.
-        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Lock { _file: file })
-    }
-}
 
 /// Opens for writing; creates the file, with its tables, where there is none.
 pub(super) fn open(path: &Path) -> Result<Connection, StorageError> {
@@ -214,43 +186,3 @@ fn unusable(path: &Path, error: rusqlite::Error) -> StorageError {
 fn flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
-
-/// `session.db` with the suffix behind its extension, as SQLite names its own.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-#[cfg(unix)]
-fn owner_only() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn owner_only() -> OpenOptions {
-    OpenOptions::new()
-}
-
-/// Takes from group and others what they may do with an existing file, and says so.
-#[cfg(unix)]
-fn tighten(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(metadata) = std::fs::metadata(path) else {
-        return;
-    };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        return;
-    }
-    match std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
-        Ok(()) => tracing::warn!("{} was open to others (mode {mode:03o}); it is now its owner's only", path.display()),
-        Err(error) => tracing::warn!("{} is open to others (mode {mode:03o}): {error}", path.display()),
-    }
-}
-
-#[cfg(not(unix))]
-fn tighten(_path: &Path) {}

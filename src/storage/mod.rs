@@ -3,9 +3,13 @@
 //! A session is one file, read and written by one process at a time. Reads are point lookups of microseconds and may be made
 //! from anywhere. Writes are taken into memory, merged, and committed together by a thread of their own, so that nobody else
 //! waits for a disk; [`Session::flush`] is for those who must know.
+//!
+//! What scripts keep is in a file of its own, [`store`], whose writes count only once they are on the disk.
 
 mod file;
 mod peers;
+mod place;
+pub mod store;
 mod writer;
 
 use std::fmt;
@@ -13,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 pub use peers::PeerRow;
+use place::LockError;
 
 /// An authorization key as it is kept: what it takes to go on with a DC without an exchange.
 #[derive(Clone, PartialEq, Eq)]
@@ -99,7 +104,7 @@ struct Inner {
     /// What was on disk when the session was opened, with what was put since.
     known: Mutex<Known>,
     /// Released last: by then the writer's thread has ended.
-    _lock: Option<file::Lock>,
+    _lock: Option<place::Lock>,
 }
 
 /// The small things, kept in memory.
@@ -116,7 +121,10 @@ impl Session {
     /// Opens the session at `path`, or creates it, readable by its owner only. No file that cannot be used is ever changed.
     pub fn open(path: impl AsRef<Path>) -> Result<Session, StorageError> {
         let path = path.as_ref();
-        let lock = file::Lock::take(path)?;
+        let lock = place::Lock::take(path).map_err(|error| match error {
+            LockError::Held { pid } => StorageError::InUse { path: path.to_owned(), pid },
+            LockError::Io { path, source } => StorageError::Open { path, source },
+        })?;
         let writer = file::open(path)?;
         let reader = Arc::new(Mutex::new(file::open_reader(path)?));
         Session::with(path.to_owned(), writer, Some(reader), Some(lock))
@@ -133,7 +141,7 @@ impl Session {
         path: PathBuf,
         connection: rusqlite::Connection,
         reader: Option<Arc<Mutex<rusqlite::Connection>>>,
-        lock: Option<file::Lock>,
+        lock: Option<place::Lock>,
     ) -> Result<Session, StorageError> {
         let known = file::load(&path, &connection)?;
         let connection = Arc::new(Mutex::new(connection));

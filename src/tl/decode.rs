@@ -3,12 +3,18 @@
 use super::VECTOR;
 use super::object::Object;
 use super::reader::{DecodeError, Reader};
-use super::schema::{Definition, Kind, Type, by_id};
+use super::schema::{BoxedType, Definition, Kind, Type, by_id};
 use super::value::Value;
 
 /// Which definitions may be met.
 pub(super) trait Known {
     fn by_id(id: u32) -> Option<&'static Definition>;
+
+    /// The constructor of a type that this id is read as.
+    #[inline]
+    fn constructor(id: u32, ty: &BoxedType) -> Option<&'static Definition> {
+        Self::by_id(id).filter(|definition| definition.is_of(ty))
+    }
 }
 
 /// Those of this layer.
@@ -48,9 +54,9 @@ fn value<K: Known>(reader: &mut Reader, ty: &Type) -> Result<Value, DecodeError>
         Type::Int256 => Value::Int256(*reader.array()?),
         Type::Boxed(ty) => {
             let id = reader.id()?;
-            match K::by_id(id) {
-                Some(definition) if definition.is_of(ty) => Value::Object(body::<K>(reader, definition)?),
-                _ => return Err(DecodeError::UnknownConstructor { id, expected: ty.name }),
+            match K::constructor(id, ty) {
+                Some(definition) => Value::Object(body::<K>(reader, definition)?),
+                None => return Err(DecodeError::UnknownConstructor { id, expected: ty.name }),
             }
         }
         Type::Bare(bare) => Value::Object(body::<K>(reader, bare.constructor())?),

@@ -2,8 +2,15 @@
 
 use super::schema::{Kind, definitions};
 
+/// Names are compared in time that grows with both lengths.
+const LONGEST: usize = 200;
+
 /// The name that is most like `wrong`, if one is like enough. What differs only by case or by `_` is nearest.
 pub fn nearest<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    // Both may be a script's. What is that long was not mistyped.
+    if wrong.len() > LONGEST {
+        return None;
+    }
     let plain = plain(wrong);
     let limit = plain.len() / 3 + 1;
     let near = names.into_iter().filter(|name| name.len().abs_diff(wrong.len()) <= limit + 2);
@@ -73,5 +80,7 @@ mod tests {
     fn names_that_are_nothing_alike_are_not_suggested() {
         assert_eq!(nearest("text", ["message", "peer", "random_id"]), None);
         assert_eq!(nearest("", ["message", "peer"]), None);
+        let (long, longer) = ("a".repeat(1 << 20), "a".repeat((1 << 20) + 1));
+        assert_eq!(nearest(&longer, [long.as_str()]), None);
     }
 }

@@ -6,7 +6,7 @@
 use super::decode::{Known, object};
 use super::object::Object;
 use super::reader::{DecodeError, Reader};
-use super::schema::{Definition, OLDER, SINCE, by_id};
+use super::schema::{BoxedType, Definition, OLDER, SINCE, by_id, constructor};
 
 /// A definition that this layer has no more, or has otherwise under the same name.
 #[derive(Debug)]
@@ -39,13 +39,25 @@ pub fn since(definition: &Definition) -> Option<i32> {
 }
 
 /// Reads one boxed constructor or function of this layer or an earlier one, in which others may be nested, likewise. It must be
-/// all there is.
+/// all there is. A peer is read as the user or channel that the schema wants in its place, as Telegram does: Kurigram counts on
+/// it.
 pub fn decode_any_layer(bytes: &[u8]) -> Result<Object, DecodeError> {
     let mut reader = Reader::new(bytes);
     let object = object::<AnyLayer>(&mut reader)?;
     reader.finish()?;
     Ok(object)
 }
+
+/// What a peer is read as where the schema wants a user or a channel; the fields are the same.
+const PEERS: &[(&str, &str, &str)] = &[
+    ("InputUser", "inputPeerEmpty", "inputUserEmpty"),
+    ("InputUser", "inputPeerSelf", "inputUserSelf"),
+    ("InputUser", "inputPeerUser", "inputUser"),
+    ("InputUser", "inputPeerUserFromMessage", "inputUserFromMessage"),
+    ("InputChannel", "inputPeerEmpty", "inputChannelEmpty"),
+    ("InputChannel", "inputPeerChannel", "inputChannel"),
+    ("InputChannel", "inputPeerChannelFromMessage", "inputChannelFromMessage"),
+];
 
 /// This layer and those before it.
 struct AnyLayer;
@@ -54,13 +66,22 @@ impl Known for AnyLayer {
     fn by_id(id: u32) -> Option<&'static Definition> {
         by_id(id).or_else(|| older_by_id(id).map(|older| &older.definition))
     }
+
+    fn constructor(id: u32, ty: &BoxedType) -> Option<&'static Definition> {
+        let found = Self::by_id(id)?;
+        if found.is_of(ty) {
+            return Some(found);
+        }
+        let (.., read_as) = PEERS.iter().find(|(wanted, peer, _)| *wanted == ty.name && *peer == found.name)?;
+        constructor(read_as)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tl::arbitrary::{Heights, Source};
-    use crate::tl::{Kind, LAYER, OLDEST_LAYER, constructor, decode_object, definitions, encode, function, parse};
+    use crate::tl::{Kind, LAYER, OLDEST_LAYER, decode_object, definitions, encode, function, parse};
 
     const TEXT: &str = include_str!("../../tl/older.tl");
 
@@ -120,6 +141,26 @@ mod tests {
                 assert_eq!(decode_object(&bytes), Err(DecodeError::UnknownId(older.definition.id)));
             }
         }
+    }
+
+    #[test]
+    fn a_peer_is_read_as_the_user_or_channel_that_is_wanted() {
+        let fields = |name: &str| -> Vec<String> {
+            let definition = constructor(name).expect("a constructor");
+            definition.fields().map(|param| format!("{}:{}", param.name, param.ty)).collect()
+        };
+        for (ty, peer, read_as) in PEERS {
+            assert_eq!(fields(peer), fields(read_as));
+            assert_eq!(constructor(read_as).map(|definition| definition.result.to_string()), Some((*ty).to_owned()));
+        }
+        let user = |name: &str| Object::new(name).with("user_id", 5).with("access_hash", 7);
+        let mut bytes = Vec::new();
+        encode(&Object::new("users.getFullUser").with("id", user("inputUser")), &mut bytes).expect("it is whole");
+        let as_user = decode_any_layer(&bytes).expect("it was encoded");
+        let peer = constructor("inputPeerUser").expect("a constructor").id;
+        bytes[4..8].copy_from_slice(&peer.to_le_bytes());
+        assert_eq!(decode_any_layer(&bytes), Ok(as_user));
+        assert_eq!(decode_object(&bytes), Err(DecodeError::UnknownConstructor { id: peer, expected: "InputUser" }));
     }
 
     /// Bytes of which a seed makes always the same: splitmix64.

@@ -1,7 +1,7 @@
 //! Without a proxy.
 
 use super::*;
-use moongram::net::dial::{Peer, Step};
+use moongram::net::dial::{Address, Endpoint, Peer, Step};
 
 #[tokio::test]
 async fn each_framing_goes_straight_obfuscated_or_not() {
@@ -41,6 +41,23 @@ async fn the_error_names_each_address_that_was_tried() {
 }
 
 #[tokio::test]
+async fn each_address_is_spoken_to_as_it_demands() {
+    let (nobody, dc) = (mock::nobody().await, mock::echo_dc().await);
+    let plain = Address::from(nobody);
+    let tcpo = Address { only_obfuscated: true, ..Address::from(dc) };
+    let target = Target { endpoint: Endpoint::Addresses(vec![plain.clone(), tcpo.clone()]), ..target(dc) };
+    let dialed = dialled(&target, "direct").await.unwrap();
+    assert_eq!((dialed.remote, dialed.framing.is_obfuscated()), (Some(dc), true));
+    converse(dialed).await;
+    // What cannot carry the transport is not tried.
+    let full = Target { transport: Transport::Full, ..target.clone() };
+    let error = dialled(&full, "direct").await.unwrap_err().to_string();
+    assert_eq!(error, format!("the server {nobody} cannot be reached: {nobody}: connection refused"));
+    let full = Target { endpoint: Endpoint::Addresses(vec![tcpo]), ..full };
+    assert!(matches!(dialled(&full, "direct").await, Err(DialError::Transport(Transport::Full))));
+}
+
+#[tokio::test]
 async fn no_address_is_an_error() {
     let target = Target::new(ProxyDc::new(2), Vec::new(), Transport::Abridged);
     for via in ["direct", "socks5://127.0.0.1:9", "http://127.0.0.1:9"] {
@@ -70,7 +87,7 @@ async fn black_hole() -> (SocketAddr, Vec<tokio::net::TcpStream>, tokio::net::Tc
 async fn an_address_that_does_not_answer_costs_a_quarter_of_a_second() {
     let (silent, _waiting, _listener) = black_hole().await;
     let addresses = vec![silent, mock::echo_dc().await];
-    let target = Target { endpoint: moongram::net::dial::Endpoint::at(addresses), ..target(silent) };
+    let target = Target { endpoint: Endpoint::at(addresses), ..target(silent) };
     let begun = std::time::Instant::now();
     let dialed = dialled(&target, "direct").await.unwrap();
     let took = begun.elapsed();

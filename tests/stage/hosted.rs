@@ -31,7 +31,7 @@ impl Hosted {
             write(&folder.path().join(name), text);
         }
         let (sender, events) = broadcast::channel(256);
-        let options = Options { folder: folder.path().join("scripts"), config: Arc::new(Config::default()) };
+        let options = Options::new(folder.path().join("scripts"), Arc::new(Config::default()));
         let host = Host::start(options, client.clone(), Clock::real(), sender).await;
         Hosted { folder, client, host, events }
     }

@@ -69,6 +69,8 @@ pub struct Dc {
     pub telegram: Telegram,
     sessions: HashMap<SessionKey, Session>,
     links: HashMap<u64, Arc<Link>>,
+    /// What a connection is told about packets of a session that is another's.
+    asides: HashMap<u64, Vec<Bytes>>,
     pub events: broadcast::Sender<WorldEvent>,
     /// Raised when something that is kept has changed.
     pub changed: Arc<Notify>,
@@ -90,6 +92,7 @@ impl Dc {
             telegram,
             sessions: HashMap::new(),
             links: HashMap::new(),
+            asides: HashMap::new(),
             events: broadcast::channel(super::EVENTS_KEPT).0,
             changed: Arc::default(),
             connections: 0,
@@ -111,6 +114,7 @@ impl Dc {
     /// A connection is gone. Its sessions wait for their client to come back.
     pub fn disconnect(&mut self, connection: u64, now: Time) {
         self.links.remove(&connection);
+        self.asides.remove(&connection);
         for session in self.sessions.values_mut().filter(|session| session.connection == Some(connection)) {
             session.connection = None;
             session.heard = now.mono;
@@ -149,9 +153,16 @@ impl Dc {
         let session = SessionKey { auth_key, session: opened.session_id };
         self.attach(connection, session, &opened, now)?;
         let Some(found) = self.sessions.get_mut(&session) else { return Ok(None) };
-        found.heard = now.mono;
         let token = opened.quick_ack;
-        let accepted = match found.engine.handle_opened(opened, now) {
+        let result = if found.connection == Some(connection) {
+            found.heard = now.mono;
+            found.engine.handle_opened(opened, now)
+        } else {
+            let (result, said) = found.engine.handle_aside(opened, now);
+            self.asides.entry(connection).or_default().extend(said);
+            result
+        };
+        let accepted = match result {
             Err(error) if error.is_fatal() => return Err(error.into()),
             Err(error) => {
                 tracing::debug!(connection, %error, "a packet that was not taken");
@@ -224,7 +235,7 @@ impl Dc {
 
     /// The packets that the connection's sessions have to send.
     pub fn poll_packets(&mut self, connection: u64, now: Time) -> Vec<Bytes> {
-        let mut packets = Vec::new();
+        let mut packets = self.asides.remove(&connection).unwrap_or_default();
         for session in self.sessions.values_mut().filter(|session| session.connection == Some(connection)) {
             packets.extend(std::iter::from_fn(|| session.engine.poll_packet(now)));
             session.backlog = 0;

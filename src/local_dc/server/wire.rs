@@ -89,7 +89,7 @@ impl Wire {
         self.write_all(out).await?;
         match self {
             Wire::Tcp(stream) => stream.shutdown().await?,
-            Wire::WebSocket(socket) => socket.close(None).await.map_err(into_io)?,
+            Wire::WebSocket(socket) => WebSocketStream::close(socket, None).await.map_err(into_io)?,
         }
         let mut rest = BytesMut::new();
         while self.read(&mut rest).await? > 0 {

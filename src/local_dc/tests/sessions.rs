@@ -4,7 +4,7 @@ use super::client::*;
 use crate::crypto::{AuthKey, Random as _, SeededRandom};
 use crate::local_dc::Peer;
 use crate::local_dc::api::fields::Fields as _;
-use crate::mtproto::Transport;
+use crate::mtproto::{Engine, EngineConfig, Side, Transport};
 use crate::tl::Object;
 
 #[tokio::test]
@@ -65,6 +65,21 @@ async fn a_packet_that_is_refused_is_not_acknowledged_quickly() {
     client.call(state()).await;
     // The call came twice, once with a wrong salt.
     assert_eq!(client.quick_acks.len(), 1);
+}
+
+#[tokio::test]
+async fn who_comes_by_a_second_connection_with_a_wrong_clock_is_told_there_and_then_answered_there() {
+    let dc = start().await;
+    let alice = dc.add_user("Alice");
+    let mut old = Client::signed_in(&dc, alice, 1).await;
+    old.call(state()).await;
+    // The first stays open, as a connection does whose other end lost its network.
+    let mut client = Client::connect(&dc, old.key.clone(), 1, Transport::Intermediate).await;
+    let slept = EngineConfig::new(old.key.clone(), 1, 7, -7_200);
+    let random = Box::new(SeededRandom::new(3));
+    client.engine = Engine::new(Side::Client, slept, dc.shared.now(), random);
+    assert_eq!(client.call(state()).await.small("pts"), 1);
+    assert_eq!(client.engine.time_offset(), 0);
 }
 
 #[tokio::test]

@@ -153,10 +153,11 @@ impl World {
         };
         let all: Vec<View<'_>> =
             dialog.messages.iter().rev().filter_map(|id| self.view(viewer, *id)).filter(matches).collect();
-        // The offset's own message is not part of the page: the page begins with the first that is older.
-        let begin = all.iter().position(|view| {
-            (page.offset_id == 0 || view.id < page.offset_id)
-                && (page.offset_date == 0 || view.message.date < page.offset_date)
+        // The offset's own message is not part of the page: the page begins with the first that is older. An id says more than
+        // a date: clients (mtcute) give that of the message too, which others of the same second share.
+        let begin = all.iter().position(|view| match page.offset_id {
+            0 => page.offset_date == 0 || view.message.date < page.offset_date,
+            id => view.id < id,
         });
         let begin = begin.unwrap_or(all.len()) as i64 + i64::from(page.add_offset);
         // With a negative add_offset the page begins before the list does, and is the shorter for it.

@@ -208,6 +208,10 @@ fn history_pages_as_offsets_say() {
     check(Page { limit: 100, min_id: 7, ..Page::default() }, &[10, 9, 8]);
     check(Page { limit: 100, max_id: 3, ..Page::default() }, &[2, 1]);
     check(Page { limit: 5, offset_id: 1, ..Page::default() }, &[]);
+    // All of them are of the same second.
+    check(Page { limit: 3, offset_date: NOON, ..Page::default() }, &[]);
+    check(Page { limit: 3, offset_date: NOON + 1, ..Page::default() }, &[10, 9, 8]);
+    check(Page { limit: 3, offset_id: 8, offset_date: NOON, ..Page::default() }, &[7, 6, 5]);
 }
 
 /// The world changes at random; whoever listens to all effects and whoever asks for differences in slices of any size see the

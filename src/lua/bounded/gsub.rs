@@ -63,9 +63,8 @@ unsafe extern "C-unwind" fn resume(state: *mut lua_State, _status: c_int, contex
 
 unsafe fn advance(state: *mut lua_State, call: *mut Gsub) -> c_int {
     let subject = string_at(state, 1);
-    let mut matcher = Matcher::new(subject, string_at(state, 2), 0);
+    let mut matcher = Matcher::new(subject, string_at(state, 2), count(state));
     while (*call).made < (*call).most && !(matcher.is_anchored() && (*call).made > 0) {
-        matcher.fuel = count(state).left.get();
         let Some(found) = search(state, &mut matcher, (*call).from, (*call).last_end) else { break };
         add(call, &subject[(*call).from..found.start]);
         (*call).made += 1;

@@ -20,6 +20,7 @@
 #![allow(unsafe_op_in_unsafe_fn)]
 
 mod convert;
+mod coroutine;
 mod gsub;
 mod pattern;
 mod search;
@@ -28,9 +29,10 @@ mod string;
 mod table;
 mod utf8;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_int, c_void};
 use std::rc::Rc;
+use std::time::Duration;
 
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use mlua::{Lua, LuaString, Table, Value};
@@ -43,16 +45,53 @@ pub const CPU_LIMIT: &str = "CPU limit";
 #[derive(Clone, Debug)]
 pub struct Budget(Rc<Count>);
 
+/// After so many steps the clock is looked at, where there is one: steps take longer in a build without optimisation, on a
+/// slow machine, and in functions that are dearer than they say.
+const LOOK_EVERY: u64 = 1 << 16;
+
 #[derive(Debug)]
 struct Count {
     granted: Cell<u64>,
     /// Zero is used up, for each charge, even of nothing.
     left: Cell<u64>,
+    /// With no more than this left, it is time to look at the clock.
+    look_at: Cell<u64>,
+    clock: Option<Clock>,
+    /// Where the script was when a charge was refused first.
+    place: RefCell<Option<String>>,
+}
+
+/// Time that a resume may use, whatever its steps say.
+#[derive(Debug)]
+struct Clock {
+    now: fn() -> Duration,
+    limit: Duration,
+    /// When it was first looked at since the budget was filled.
+    since: Cell<Option<Duration>>,
 }
 
 impl Budget {
     pub fn new(steps: u64) -> Budget {
-        Budget(Rc::new(Count { granted: Cell::new(steps), left: Cell::new(steps) }))
+        Budget::make(steps, None)
+    }
+
+    /// One that is used up, too, once `now` has gone on by `limit` since it was first looked at: after [`LOOK_EVERY`]
+    /// steps, or by [`Budget::look`].
+    pub fn with_clock(steps: u64, limit: Duration, now: fn() -> Duration) -> Budget {
+        Budget::make(steps, Some(Clock { now, limit, since: Cell::new(None) }))
+    }
+
+    fn make(steps: u64, clock: Option<Clock>) -> Budget {
+        let count = Count {
+            granted: Cell::new(0),
+            left: Cell::new(0),
+            look_at: Cell::new(0),
+            clock,
+            place: RefCell::new(None),
+        };
+        let budget = Budget(Rc::new(count));
+        budget.refill(steps);
+        budget
     }
 
     /// The budget that was given to [`install`].
@@ -62,8 +101,19 @@ impl Budget {
 
     /// Begins anew with so many steps; what was exhausted no longer is.
     pub fn refill(&self, steps: u64) {
-        self.0.granted.set(steps);
-        self.0.left.set(steps);
+        let count = &*self.0;
+        if count.left.get() == 0 {
+            count.place.replace(None);
+        }
+        count.granted.set(steps);
+        count.left.set(steps);
+        match &count.clock {
+            Some(clock) => {
+                clock.since.set(None);
+                count.look_at.set(steps.saturating_sub(LOOK_EVERY));
+            }
+            None => count.look_at.set(0),
+        }
     }
 
     /// Steps charged since the last [`refill`](Budget::refill).
@@ -77,6 +127,22 @@ impl Budget {
         self.0.left.get() == 0
     }
 
+    /// Uses it up: the script has used up, at that place, what this does not count.
+    pub fn exhaust(&self, place: String) {
+        self.0.left.set(0);
+        self.0.place.borrow_mut().get_or_insert(place);
+    }
+
+    /// `file:line` where the script was when it was exhausted, where that is known.
+    pub fn place(&self) -> Option<String> {
+        self.0.place.borrow().clone()
+    }
+
+    /// Looks at the clock now; false, and exhausted, where the time is over.
+    pub fn look(&self) -> bool {
+        self.0.look()
+    }
+
     /// For functions of the host that do work by the size of what a script gives them.
     pub fn charge(&self, steps: u64) -> mlua::Result<()> {
         if self.0.take(steps) { Ok(()) } else { Err(mlua::Error::runtime(CPU_LIMIT)) }
@@ -88,7 +154,44 @@ impl Count {
     fn take(&self, steps: u64) -> bool {
         let left = self.left.get().saturating_sub(steps);
         self.left.set(left);
-        left > 0
+        left > self.look_at.get() || self.look()
+    }
+
+    #[cold]
+    fn look(&self) -> bool {
+        if self.left.get() == 0 {
+            return false;
+        }
+        if let Some(clock) = &self.clock {
+            let now = (clock.now)();
+            match clock.since.get() {
+                None => clock.since.set(Some(now)),
+                Some(since) if now.saturating_sub(since) >= clock.limit => {
+                    self.left.set(0);
+                    return false;
+                }
+                Some(_) => {}
+            }
+            self.look_at.set(self.left.get().saturating_sub(LOOK_EVERY));
+        }
+        true
+    }
+
+    /// Takes so many steps, and some beside, for one who counts by himself: how many these are.
+    fn lease(&self, steps: u64) -> Option<u64> {
+        if !self.take(steps) {
+            return None;
+        }
+        let leased = LOOK_EVERY.min(self.left.get() - 1);
+        self.left.set(self.left.get() - leased);
+        Some(leased)
+    }
+
+    /// Gives back what was leased and not used.
+    fn give_back(&self, unused: u64) {
+        if self.left.get() > 0 {
+            self.left.set(self.left.get() + unused);
+        }
     }
 
     /// Does not return if the budget is used up.
@@ -100,7 +203,7 @@ impl Count {
     }
 }
 
-/// Replaces what is unbounded in `string`, `table`, `utf8`, `os.date`, `load`, `tostring`, `tonumber` and in the
+/// Replaces what is unbounded in `string`, `table`, `utf8`, `coroutine`, `os.date`, `load`, `tostring`, `tonumber` and in the
 /// arithmetic of strings. Libraries the state does not have are passed over.
 ///
 /// It belongs before any other code that keeps or replaces library functions, and only once into a state.
@@ -118,6 +221,7 @@ pub fn install(lua: &Lua, budget: Budget) -> mlua::Result<()> {
     let places = [
         (Some(globals.clone()), convert::GLOBALS),
         (library(&globals, "os")?, convert::OS),
+        (library(&globals, "coroutine")?, coroutine::FUNCTIONS),
         (library(&globals, "string")?, string::FUNCTIONS),
         (library(&globals, "table")?, table::FUNCTIONS),
         (library(&globals, "utf8")?, utf8::FUNCTIONS),
@@ -187,7 +291,28 @@ unsafe fn charge(state: *mut lua_State, steps: u64) {
 
 #[cold]
 unsafe fn raise_cpu_limit(state: *mut lua_State) -> c_int {
+    note_place(state);
     ffi::luaL_error(state, c"CPU limit".as_ptr())
+}
+
+/// Notes the line of Lua code that called, the first time. It does not raise, and has dropped all it made on its return.
+unsafe fn note_place(state: *mut lua_State) {
+    let mut place = count(state).place.borrow_mut();
+    if place.is_some() {
+        return;
+    }
+    let mut level = std::mem::zeroed::<ffi::lua_Debug>();
+    let mut number = 0;
+    while ffi::lua_getstack(state, number, &mut level) != 0 && ffi::lua_getinfo(state, c"Sl".as_ptr(), &mut level) != 0
+    {
+        let name = CStr::from_ptr(level.short_src.as_ptr()).to_string_lossy();
+        // The host's own modules are no place to look for what is wrong.
+        if level.currentline > 0 && !name.starts_with('[') {
+            *place = Some(format!("{name}:{}", level.currentline));
+            return;
+        }
+        number += 1;
+    }
 }
 
 /// Runs the function that was replaced, in the frame of the one that runs.

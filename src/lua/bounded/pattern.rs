@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use super::Count;
+
 /// What Lua allows in one pattern.
 const MAX_CAPTURES: usize = 32;
 /// How deep items may nest; Lua's number, and a bound of this matcher's stack.
@@ -52,8 +54,9 @@ pub(super) struct Matcher<'a> {
     anchored: bool,
     /// The byte each match begins with, if the pattern says so: other places need not be tried.
     first: Option<u8>,
-    /// Steps that are left, about a nanosecond each.
-    pub fuel: u64,
+    count: &'a Count,
+    /// Steps that are leased from the count and left.
+    fuel: u64,
     depth: u32,
     level: usize,
     slots: [Slot; MAX_CAPTURES],
@@ -61,19 +64,19 @@ pub(super) struct Matcher<'a> {
 
 impl<'a> Matcher<'a> {
     /// `^` at the beginning is an anchor, as in `find`, `match` and `gsub`.
-    pub fn new(subject: &'a [u8], pattern: &'a [u8], fuel: u64) -> Matcher<'a> {
+    pub fn new(subject: &'a [u8], pattern: &'a [u8], count: &'a Count) -> Matcher<'a> {
         match pattern.strip_prefix(b"^") {
-            Some(rest) => Matcher::with(subject, rest, true, fuel),
-            None => Matcher::with(subject, pattern, false, fuel),
+            Some(rest) => Matcher::with(subject, rest, true, count),
+            None => Matcher::with(subject, pattern, false, count),
         }
     }
 
     /// `^` is a byte like others, as in `gmatch`.
-    pub fn without_anchor(subject: &'a [u8], pattern: &'a [u8], fuel: u64) -> Matcher<'a> {
-        Matcher::with(subject, pattern, false, fuel)
+    pub fn without_anchor(subject: &'a [u8], pattern: &'a [u8], count: &'a Count) -> Matcher<'a> {
+        Matcher::with(subject, pattern, false, count)
     }
 
-    fn with(subject: &'a [u8], pattern: &'a [u8], anchored: bool, fuel: u64) -> Matcher<'a> {
+    fn with(subject: &'a [u8], pattern: &'a [u8], anchored: bool, count: &'a Count) -> Matcher<'a> {
         let first = match pattern {
             _ if anchored => None,
             [b'(' | b')' | b'%' | b'[' | b'.', ..] | [b'$'] | [_, b'*' | b'?' | b'-', ..] => None,
@@ -81,7 +84,7 @@ impl<'a> Matcher<'a> {
             [] => None,
         };
         let slots = [Slot { start: 0, end: 0 }; MAX_CAPTURES];
-        Matcher { subject, pattern, anchored, first, fuel, depth: MAX_DEPTH, level: 0, slots }
+        Matcher { subject, pattern, anchored, first, count, fuel: 0, depth: MAX_DEPTH, level: 0, slots }
     }
 
     pub fn subject(&self) -> &'a [u8] {
@@ -148,9 +151,20 @@ impl<'a> Matcher<'a> {
             self.fuel -= steps;
             Ok(())
         } else {
-            self.fuel = 0;
-            Err(PatternError::OutOfFuel)
+            self.refuel(steps)
         }
+    }
+
+    #[cold]
+    fn refuel(&mut self, steps: u64) -> Result<(), PatternError> {
+        self.settle();
+        self.fuel = self.count.lease(steps).ok_or(PatternError::OutOfFuel)?;
+        Ok(())
+    }
+
+    /// Gives back what it has leased.
+    pub fn settle(&mut self) {
+        self.count.give_back(std::mem::take(&mut self.fuel));
     }
 
     #[inline]

@@ -20,7 +20,7 @@ pub(super) unsafe extern "C-unwind" fn find(state: *mut lua_State) -> c_int {
     if ffi::lua_toboolean(state, 4) != 0 || is_plain(pattern) {
         return find_plain(state, subject, pattern, from);
     }
-    let mut matcher = Matcher::new(subject, pattern, count(state).left.get());
+    let mut matcher = Matcher::new(subject, pattern, count(state));
     let Some(found) = search(state, &mut matcher, from, None) else {
         ffi::lua_pushnil(state);
         return 1;
@@ -53,7 +53,7 @@ pub(super) unsafe extern "C-unwind" fn r#match(state: *mut lua_State) -> c_int {
     let subject = check_bytes(state, 1);
     let pattern = check_bytes(state, 2);
     let from = start_offset(ffi::luaL_optinteger(state, 3, 1), subject.len());
-    let mut matcher = Matcher::new(subject, pattern, count(state).left.get());
+    let mut matcher = Matcher::new(subject, pattern, count(state));
     match search(state, &mut matcher, from, None) {
         Some(found) => push_captures(state, &matcher, found),
         None => {
@@ -86,7 +86,7 @@ unsafe extern "C-unwind" fn gmatch_next(state: *mut lua_State) -> c_int {
     let subject = string_at(state, lua_upvalueindex(2));
     let pattern = string_at(state, lua_upvalueindex(3));
     let iteration = &mut *ffi::lua_touserdata(state, lua_upvalueindex(4)).cast::<Iteration>();
-    let mut matcher = Matcher::without_anchor(subject, pattern, count(state).left.get());
+    let mut matcher = Matcher::without_anchor(subject, pattern, count(state));
     match search(state, &mut matcher, iteration.from, iteration.last_end) {
         Some(found) => {
             iteration.from = found.end;
@@ -112,7 +112,7 @@ pub(super) unsafe fn search(
     last_end: Option<usize>,
 ) -> Option<Range<usize>> {
     let found = guarded_search(matcher, from, last_end);
-    count(state).left.set(matcher.fuel);
+    matcher.settle();
     match found {
         Ok(found) => found,
         Err(error) => {

@@ -1,6 +1,6 @@
 //! A Lua table as a TL object, by the schema's tables.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use mlua::{Table, Value as LuaValue};
@@ -23,15 +23,39 @@ pub(in crate::lua) enum Stop {
     Resolve(String),
 }
 
-/// Converts for one script.
+/// Converts one call of a script.
 pub(in crate::lua) struct Converter<'c> {
     pub client: &'c Client,
     pub grants: &'c Grants,
     /// Names that were asked for, with their Bot-API ids.
     pub resolved: &'c RefCell<HashMap<String, i64>>,
+    /// Bytes that the call may yet take.
+    left: Cell<usize>,
+}
+
+/// No call is larger, as no packet is that carries one. A few tables can stand for many: one that is in a list twice is
+/// converted twice.
+const MAX_CALL: usize = 16 << 20;
+/// What one value takes at least.
+const VALUE: usize = 48;
+
+impl<'c> Converter<'c> {
+    pub fn new(client: &'c Client, grants: &'c Grants, resolved: &'c RefCell<HashMap<String, i64>>) -> Converter<'c> {
+        Converter { client, grants, resolved, left: Cell::new(MAX_CALL) }
+    }
 }
 
 impl Converter<'_> {
+    fn spend(&self, bytes: usize, path: &str) -> Result<(), Stop> {
+        match self.left.get().checked_sub(bytes) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => Err(Stop::Wrong(format!("{path}: the call is larger than {} MiB", MAX_CALL >> 20))),
+        }
+    }
+
     /// A call: the function's name, and its fields in a table.
     pub fn function(&self, name: &str, fields: Option<&Table>) -> Result<Object, Stop> {
         let Some(definition) = tl::function(name) else {
@@ -103,6 +127,8 @@ impl Converter<'_> {
     }
 
     fn value(&self, ty: &Type, given: &LuaValue, path: &str, depth: usize) -> Result<Value, Stop> {
+        let text = if let LuaValue::String(text) = given { text.as_bytes().len() } else { 0 };
+        self.spend(VALUE + text, path)?;
         Ok(match (ty, given) {
             (Type::Int | Type::Long, LuaValue::Integer(number)) => Value::Int(*number),
             (Type::Int | Type::Long, LuaValue::Number(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {

@@ -15,12 +15,40 @@ pub(super) use named::NAMED;
 pub(super) use peers::PeerSet;
 
 use super::events::View;
+use super::outside::Held;
+
+/// Filters in one composition, and how deep they nest: it is walked in Rust, for each update.
+const MAX_SIZE: u32 = 10_000;
+const MAX_DEPTH: u32 = 200;
 
 /// A filter as Lua holds it.
 #[derive(Clone)]
-pub(super) struct Filter(pub Rc<Node>);
+pub(super) struct Filter {
+    pub node: Rc<Node>,
+    /// Filters that it is made of; one that is used twice counts twice, as it is looked at twice.
+    pub size: u32,
+    depth: u32,
+}
 
 impl UserData for Filter {}
+
+impl Filter {
+    pub fn new(node: Node) -> Filter {
+        Filter { node: Rc::new(node), size: 1, depth: 1 }
+    }
+
+    /// One made of others; the error is for the script.
+    pub fn of(node: Node, parts: &[&Filter]) -> Result<Filter, String> {
+        let size = parts.iter().fold(1u32, |size, part| size.saturating_add(part.size));
+        let depth = 1 + parts.iter().map(|part| part.depth).max().unwrap_or(0);
+        if size > MAX_SIZE || depth > MAX_DEPTH {
+            return Err(format!(
+                "a filter is made of {MAX_SIZE} others at most, {MAX_DEPTH} deep: filters.create(fn) can do more"
+            ));
+        }
+        Ok(Filter { node: Rc::new(node), size, depth })
+    }
+}
 
 /// One filter, or a composition.
 pub(super) enum Node {
@@ -31,7 +59,7 @@ pub(super) enum Node {
     Command(Command),
     Regex(Pattern),
     /// A callback's data.
-    Data(Regex),
+    Data(Pattern),
     User(PeerSet),
     Chat(PeerSet),
     /// In one of these topics.
@@ -44,12 +72,15 @@ pub(super) struct Leaf {
     /// Tells the leaves of a script apart.
     pub id: u32,
     pub function: Function,
+    pub _held: Held,
 }
 
-/// A regular expression by its index among the script's.
+/// A regular expression, by its index among the script's if it is for texts.
 pub(super) struct Pattern {
     pub index: u32,
     pub regex: Regex,
+    /// What its automaton takes; none where an equal one has it.
+    pub _held: Option<Rc<Held>>,
 }
 
 /// Which command and which expression matched, so that `message.command` and `.matches` can be made when they are read.
@@ -127,8 +158,9 @@ impl Node {
                 }
                 matched
             }
-            Node::Data(regex) => {
-                e.view.data().and_then(|d| std::str::from_utf8(d).ok()).is_some_and(|d| regex.is_match(d))
+            Node::Data(pattern) => {
+                let data = e.view.data().and_then(|data| std::str::from_utf8(data).ok());
+                data.is_some_and(|data| pattern.regex.is_match(data))
             }
             Node::User(set) => set.has_sender(e.view),
             Node::Chat(set) => set.has_chat(e.view),

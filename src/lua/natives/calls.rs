@@ -10,8 +10,9 @@ use crate::client::CallError;
 use crate::lua::convert::{Converter, Stop, value_to_lua};
 use crate::lua::events::{sent_messages, user_table};
 use crate::lua::fault::call_error;
+use crate::lua::outside::Held;
 use crate::lua::runtime::{Outcome, Phase, Runtime, Wait};
-use crate::tl::{self, Object, Reader, Tl, enums};
+use crate::tl::{self, Object, Reader, Tl, Value as TlValue, enums};
 
 /// What a call's result is made into.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         Ok(begin(lua, runtime, &method, fields.as_ref(), shape))
     })?;
     natives.add("resolve", |lua, runtime, name: String| -> Answer<u64> {
+        if name.len() > MAX_NAME {
+            return Ok(Err(format!("a name of {} bytes is none of Telegram's", name.len())));
+        }
         if let Err(problem) = may_wait(runtime, "a lookup") {
             return Ok(Err(problem));
         }
@@ -84,8 +88,21 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
 
 static RETRY_MARK: u8 = 3;
 
-/// The top level only registers.
+/// Longer than any name, phone number or link that can be looked up.
+const MAX_NAME: usize = 256;
+/// Names that were asked for which are remembered.
+const MAX_RESOLVED: usize = 10_000;
+/// What a call takes until it has its answer, for each byte of it: the bytes themselves, what they were made of, and the
+/// packet.
+const CALL_FACTOR: usize = 3;
+/// What an answer takes for each of its bytes while it is made into tables.
+const ANSWER_FACTOR: usize = 8;
+
+/// The top level only registers, and what `store.update` calls must be over before anything else runs.
 pub(super) fn may_wait(runtime: &Runtime, what: &str) -> Result<(), String> {
+    if runtime.in_update.get() {
+        return Err(format!("{what} waits, and the function of a store.update must not: do it before or after"));
+    }
     match runtime.phase.get() {
         Phase::Loading => {
             Err(format!("{what} waits, and the top level only registers: put it into tg.on_start(function() … end)"))
@@ -96,7 +113,7 @@ pub(super) fn may_wait(runtime: &Runtime, what: &str) -> Result<(), String> {
 
 fn begin(lua: &Lua, runtime: &Rc<Runtime>, method: &str, fields: Option<&Table>, shape: Shape) -> Result<u64, String> {
     may_wait(runtime, method)?;
-    let converter = Converter { client: &runtime.env.client, grants: &runtime.grants, resolved: &runtime.resolved };
+    let converter = Converter::new(&runtime.env.client, &runtime.grants, &runtime.resolved);
     let call = match converter.function(method, fields) {
         Ok(call) => call,
         Err(Stop::Wrong(problem)) => return Err(problem),
@@ -104,7 +121,9 @@ fn begin(lua: &Lua, runtime: &Rc<Runtime>, method: &str, fields: Option<&Table>,
     };
     let mut bytes = Vec::new();
     tl::encode(&call, &mut bytes).map_err(|error| error.to_string())?;
+    runtime.login_codes.check(&call, &bytes)?;
     let place = place(lua);
+    let held = runtime.outside.hold(lua, CALL_FACTOR * bytes.len())?;
     let client = runtime.env.client.clone();
     let branch = runtime.with_job(|job| job.branch.clone()).flatten();
     Ok(runtime.begin(Wait::Call, async move {
@@ -113,8 +132,17 @@ fn begin(lua: &Lua, runtime: &Rc<Runtime>, method: &str, fields: Option<&Table>,
             None => client.invoke(Bytes::from(bytes)).await,
         };
         let outcome: Outcome = Box::new(move |lua, runtime| match result {
-            Ok(bytes) => answer(lua, runtime, &call, &bytes, shape).or_else(|error| match error {
+            Ok(bytes) => answer(lua, runtime, &call, &bytes, shape, held).or_else(|error| match error {
                 Undecoded::Lua(error) => Err(error),
+                Undecoded::TooLarge(problem) => {
+                    let fields = lua.create_table()?;
+                    fields.raw_set("place", place.as_str())?;
+                    fields.raw_set("method", call.name())?;
+                    fields.raw_set("name", "MEMORY_LIMIT")?;
+                    let text = format!("{}: an answer of {} bytes: {problem}", call.name(), bytes.len());
+                    fields.raw_set("text", text)?;
+                    Ok(Err(runtime.prelude()?.make_error.call(fields)?))
+                }
                 Undecoded::Tl(reason) => {
                     let error = CallError::Malformed { method: call.name().to_owned(), reason };
                     raise(lua, runtime, &error, call.name(), &place)
@@ -132,7 +160,12 @@ fn resolve(runtime: &Rc<Runtime>, name: String, place: String) -> u64 {
         let result = client.resolve(&name).await;
         let outcome: Outcome = Box::new(move |lua, runtime| match result {
             Ok(peer) => {
-                runtime.resolved.borrow_mut().insert(name, peer.id());
+                let mut resolved = runtime.resolved.borrow_mut();
+                if resolved.len() >= MAX_RESOLVED {
+                    // They can be asked for again.
+                    resolved.clear();
+                }
+                resolved.insert(name, peer.id());
                 Ok(Ok(Value::LightUserData(mlua::LightUserData((&raw const RETRY_MARK).cast_mut().cast()))))
             }
             Err(error) => raise(lua, runtime, &error, "contacts.resolveUsername", &place),
@@ -154,6 +187,7 @@ fn raise(
 
 enum Undecoded {
     Lua(mlua::Error),
+    TooLarge(String),
     Tl(String),
 }
 
@@ -169,10 +203,23 @@ fn answer(
     call: &Object,
     bytes: &[u8],
     shape: Shape,
+    of_call: Held,
 ) -> Result<Result<Value, Value>, Undecoded> {
-    if shape == Shape::Raw {
+    drop(of_call);
+    let _held = runtime.outside.hold(lua, ANSWER_FACTOR * bytes.len()).map_err(Undecoded::TooLarge)?;
+    let redacted;
+    let mut bytes = bytes;
+    let concerns = runtime.login_codes.concerns(bytes);
+    if shape == Shape::Raw || concerns {
         let value = tl::decode_result(call.definition(), bytes).map_err(|error| Undecoded::Tl(error.to_string()))?;
-        return Ok(Ok(value_to_lua(lua, &value)?));
+        let value = if concerns { runtime.login_codes.redact(call, value) } else { value };
+        let (Shape::Message | Shape::Messages, TlValue::Object(object)) = (shape, &value) else {
+            return Ok(Ok(value_to_lua(lua, &value)?));
+        };
+        let mut without = Vec::new();
+        tl::encode(object, &mut without).map_err(|error| Undecoded::Tl(error.to_string()))?;
+        redacted = without;
+        bytes = &redacted;
     }
     let me = runtime.env.client.me();
     let bundles = sent_messages(call, bytes, &me, &runtime.env.client).map_err(Undecoded::Tl)?;

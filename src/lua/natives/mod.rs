@@ -5,15 +5,21 @@
 
 mod base;
 mod calls;
+mod crypto;
 mod handlers;
+mod http;
+mod json;
 mod objects;
+mod re;
+mod store;
 pub(super) mod tasks;
 mod texts;
+mod timers;
 
 use std::rc::Rc;
 
-use mlua::chunk::ChunkMode;
-use mlua::{Function, IntoLua, Lua, Table, Value};
+use mlua::chunk::{Chunk, ChunkMode};
+use mlua::{Function, IntoLua, LightUserData, Lua, Table, Value};
 
 use super::runtime::{self, Prelude, Runtime};
 
@@ -21,7 +27,7 @@ use super::runtime::{self, Prelude, Runtime};
 type Answer<T> = mlua::Result<Result<T, String>>;
 
 /// The modules of the prelude, in the order they are run.
-const MODULES: [(&str, &str); 6] = [
+const MODULES: &[(&str, &str)] = &[
     ("base", include_str!("../prelude/base.lua")),
     ("errors", include_str!("../prelude/errors.lua")),
     ("filters", include_str!("../prelude/filters.lua")),
@@ -29,6 +35,20 @@ const MODULES: [(&str, &str); 6] = [
     ("message", include_str!("../prelude/message.lua")),
     ("timer", include_str!("../prelude/timer.lua")),
 ];
+
+/// Modules that cost a state nothing until their global is read: the natives they need, and their source, which returns
+/// the global's value.
+const LAZY: [(&str, fn(&Natives) -> mlua::Result<()>, &str); 6] = [
+    ("crypto", crypto::install, include_str!("../prelude/crypto.lua")),
+    ("http", http::install, include_str!("../prelude/http.lua")),
+    ("json", json::install, include_str!("../prelude/json.lua")),
+    ("keyboard", |_| Ok(()), include_str!("../prelude/keyboard.lua")),
+    ("re", re::install, include_str!("../prelude/re.lua")),
+    ("store", store::install, include_str!("../prelude/store.lua")),
+];
+
+/// The prelude's sources, by name.
+pub(super) const PRELUDE: &[(&str, &str)] = MODULES;
 
 /// What the prelude's own functions are called in tracebacks; lines with it are not shown to authors.
 pub(super) const PRELUDE_SOURCE: &str = "[moongram]";
@@ -42,6 +62,7 @@ pub(super) fn install(lua: &Lua, runtime: &Rc<Runtime>) -> mlua::Result<()> {
     native.raw_set("AGAIN", runtime::AGAIN)?;
     native.raw_set("PLAIN", runtime::PLAIN)?;
     native.raw_set("FAILED", runtime::FAILED)?;
+    name_null(lua)?;
     let make = Natives { lua, runtime, table: &native };
     base::install(&make)?;
     handlers::install(&make)?;
@@ -49,9 +70,10 @@ pub(super) fn install(lua: &Lua, runtime: &Rc<Runtime>) -> mlua::Result<()> {
     tasks::install(&make)?;
     objects::install(&make)?;
     texts::install(&make)?;
+    timers::install(&make)?;
+    make.add("lazy_module", lazy_module)?;
     for (name, text) in MODULES {
-        let chunk = lua.load(text).set_name(format!("={PRELUDE_SOURCE}/{name}")).set_mode(ChunkMode::Text);
-        chunk.call::<()>(&native)?;
+        prelude_chunk(lua, name, text).call::<()>(&native)?;
     }
     let function = |name: &str| native.raw_get::<Function>(name);
     let prelude = Prelude {
@@ -75,6 +97,28 @@ pub(super) fn install(lua: &Lua, runtime: &Rc<Runtime>) -> mlua::Result<()> {
     Ok(())
 }
 
+/// `null` rather than an address, where `json.null` is printed. No other value of its type reaches a script.
+fn name_null(lua: &Lua) -> mlua::Result<()> {
+    let null = lua.create_table()?;
+    null.raw_set("__name", "null")?;
+    null.raw_set("__metatable", false)?;
+    null.raw_set("__tostring", lua.create_function(|_, _: Value| Ok("null"))?)?;
+    lua.set_type_metatable::<LightUserData>(Some(null));
+    Ok(())
+}
+
+fn prelude_chunk(lua: &Lua, name: &str, text: &'static str) -> Chunk<'static> {
+    lua.load(text).set_name(format!("={PRELUDE_SOURCE}/{name}")).set_mode(ChunkMode::Text)
+}
+
+/// The value of a global that is made when it is read; nil where there is none of that name.
+fn lazy_module(lua: &Lua, runtime: &Rc<Runtime>, (native, name): (Table, Value)) -> mlua::Result<Value> {
+    let Value::String(name) = name else { return Ok(Value::Nil) };
+    let Some((name, install, text)) = LAZY.iter().find(|(known, ..)| name == *known) else { return Ok(Value::Nil) };
+    install(&Natives { lua, runtime, table: &native })?;
+    prelude_chunk(lua, name, text).call(native)
+}
+
 /// Registers natives that know the runtime.
 struct Natives<'n> {
     lua: &'n Lua,
@@ -96,6 +140,12 @@ impl Natives<'_> {
         let function = self.lua.create_function(move |lua, args: A| f(lua, &runtime, args))?;
         self.table.raw_set(name, function)
     }
+}
+
+/// Bytes that a text may have which is put together here before it becomes a string: then it counts twice.
+fn room(lua: &Lua, runtime: &Runtime) -> usize {
+    let used = lua.used_memory() + runtime.outside.held();
+    runtime.outside.limit().saturating_sub(used) / 2
 }
 
 /// `file:line: ` of the script's own line that is running, however many of our functions lie between; empty where none is.

@@ -1,4 +1,4 @@
-//! Natives that wait without calling Telegram: sleep, ask, timers, tasks.
+//! Natives that wait without calling Telegram: sleep, ask, tasks.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -48,7 +48,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
             Ok(time) => time,
             Err(problem) => return Ok(Err(problem)),
         };
-        let filter = filter.map(|filter| filter.borrow::<Filter>().map(|filter| filter.0.clone())).transpose()?;
+        let filter = filter.map(|filter| filter.borrow::<Filter>().map(|filter| filter.node.clone())).transpose()?;
         let clock = runtime.env.clock.clone();
         let number = Rc::new(Cell::new(0));
         let (this, late) = (runtime.clone(), number.clone());
@@ -66,8 +66,9 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         if runtime.phase.get() == Phase::Loading {
             return Ok(Err("tg.spawn: the top level only registers: put it into tg.on_start(function() … end)".into()));
         }
-        if runtime.task_count() >= runtime.spec.limits.running + runtime.spec.limits.waiting {
-            return Ok(Err(format!("tg.spawn: more than {} handlers and tasks run", runtime.spec.limits.running)));
+        if !runtime.has_room() {
+            let limit = runtime.spec.limits.running;
+            return Ok(Err(format!("tg.spawn: {limit} handlers and tasks run already (limits.running)")));
         }
         runtime.push_job(Job::new(JobKind::Task, function, (Value::Nil, Value::Nil)));
         Ok(Ok(true))
@@ -83,33 +84,6 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.add("passed", |_, runtime, ()| {
         runtime.with_job(|job| job.branch.iter().for_each(|branch| branch.turn.pass()));
         Ok(())
-    })?;
-    natives.add(
-        "timer",
-        |_, runtime, (name, seconds, function, again): (String, Value, Value, bool)| -> Answer<u64> {
-            let Value::Function(function) = function else {
-                return Ok(Err(format!("{name} expects a function, got {}", super::type_of(&function))));
-            };
-            let time = match duration(&name, &seconds) {
-                Ok(time) if again && time < Duration::from_millis(1) => {
-                    return Ok(Err(format!("{name}: more often than every ms")));
-                }
-                Ok(time) => time,
-                Err(problem) => return Ok(Err(problem)),
-            };
-            let limit = runtime.spec.limits.timers;
-            if runtime.timers.borrow().len() >= limit {
-                return Ok(Err(format!("{name}: the script has {limit} timers already")));
-            }
-            Ok(Ok(timer(runtime, time, function, again)))
-        },
-    )?;
-    natives.add("cancel_timer", |_, runtime, id: u64| {
-        let timer = runtime.timers.borrow_mut().remove(&id);
-        if let Some(timer) = &timer {
-            timer.abort();
-        }
-        Ok(timer.is_some())
     })?;
     natives.add("chat_of_run", |_, runtime, ()| {
         let update = runtime.with_run(|run| run.claim.update.clone());
@@ -131,11 +105,11 @@ fn wait_allowed(runtime: &Runtime) -> Result<(), String> {
     if runtime.waiting() < limit {
         Ok(())
     } else {
-        Err(format!("more than {limit} handlers wait in ask, wait_for and sleep"))
+        Err(format!("{limit} handlers wait in ask, wait_for and sleep already (limits.waiting)"))
     }
 }
 
-fn duration(what: &str, seconds: &Value) -> Result<Duration, String> {
+pub(super) fn duration(what: &str, seconds: &Value) -> Result<Duration, String> {
     let number = match seconds {
         Value::Integer(number) => *number as f64,
         Value::Number(number) => *number,
@@ -145,30 +119,4 @@ fn duration(what: &str, seconds: &Value) -> Result<Duration, String> {
         return Err(format!("{what} expects seconds, got {number}"));
     }
     Ok(Duration::from_secs_f64(number.min(LONGEST)))
-}
-
-/// Timers of the top level begin to count when they are made, and fire once the version is live.
-fn timer(runtime: &Rc<Runtime>, time: Duration, function: Function, again: bool) -> u64 {
-    let id = runtime.next_timer();
-    let this = runtime.clone();
-    let task = tokio::task::spawn_local(async move {
-        let clock = this.env.clock.clone();
-        let mut at = clock.now().mono;
-        loop {
-            at += time;
-            clock.sleep_until(at).await;
-            while this.phase.get() != Phase::Active {
-                clock.sleep(Duration::from_millis(10)).await;
-            }
-            this.push_job(Job::new(JobKind::Task, function.clone(), (Value::Nil, Value::Nil)));
-            if !again {
-                this.timers.borrow_mut().remove(&id);
-                return;
-            }
-            // What was missed is not made up for.
-            at = at.max(clock.now().mono.saturating_sub(time));
-        }
-    });
-    runtime.timers.borrow_mut().insert(id, task.abort_handle());
-    id
 }

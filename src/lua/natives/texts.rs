@@ -5,11 +5,20 @@ use mlua::{Lua, LuaString, Table};
 use super::Natives;
 use crate::text::{Entity, Kind, html, markdown};
 
+/// Longer than any message that Telegram takes: 4,096 characters, and their marks.
+const MAX_TEXT: usize = 256 << 10;
+
 pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     natives.add("escape_markdown", |_, _, text: LuaString| Ok(markdown::escape(&text.to_string_lossy())))?;
     natives.add("escape_html", |_, _, text: LuaString| Ok(html::escape(&text.to_string_lossy())))?;
     // The text without its marks, and the entities as TL has them, or nil.
     natives.add("parse_text", |lua, runtime, (text, mode): (LuaString, LuaString)| {
+        if text.as_bytes().len() > MAX_TEXT {
+            return Err(mlua::Error::runtime(format!(
+                "a text of {} bytes is longer than any message",
+                text.as_bytes().len()
+            )));
+        }
         let text = text.to_string_lossy();
         let (text, entities) = match &*mode.as_bytes() {
             b"html" => html::parse(&text),

@@ -3,11 +3,12 @@
 
 local native = ...
 
-local error, pcall, rawget, rawset, select, setmetatable, getmetatable, tostring, type =
-  error, pcall, rawget, rawset, select, setmetatable, getmetatable, tostring, type
+local error, pcall, rawget, rawset, select, setmetatable, tostring, type =
+  error, pcall, rawget, rawset, select, setmetatable, tostring, type
 local concat, pack, unpack = table.concat, table.pack, table.unpack
-local create, resume, running, status, yield =
-  coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
+local format, gsub = string.format, string.gsub
+local close, create, resume, running, status, yield =
+  coroutine.close, coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
 local native_load, native_xpcall, native_isyieldable = load, xpcall, coroutine.isyieldable
 local globals = _G
 -- Modules of the prelude take this one: it need not check what they give it.
@@ -61,9 +62,24 @@ function coroutine.create(fn)
   return co
 end
 
+-- The coroutine that a handler runs in is the scheduler's: nobody else resumes or closes it.
+local function check_own(what, co)
+  if type(co) == "thread" and not own[co] then
+    fail(what .. ": this coroutine is the host's")
+  end
+end
+
 function coroutine.resume(co, ...)
+  check_own("coroutine.resume", co)
   return relay(co, resume(co, ...))
 end
+
+function coroutine.close(co)
+  check_own("coroutine.close", co)
+  return close(co)
+end
+
+local NO_MEMORY = "not enough memory"
 
 local function unwrap(co, ok, ...)
   if ok then
@@ -71,13 +87,17 @@ local function unwrap(co, ok, ...)
   end
   local message = ...
   if status(co) == "dead" then
-    coroutine.close(co)
+    if message == NO_MEMORY then
+      native.note_memory(co)
+    end
+    close(co)
   end
   error(message, 0)
 end
 
 function coroutine.wrap(fn)
-  local co = coroutine.create(fn)
+  local co = create(fn)
+  own[co] = true
   return function(...)
     return unwrap(co, relay(co, resume(co, ...)))
   end
@@ -124,9 +144,9 @@ debug = {
     end
     message = message and tostring(message) .. "\n" or ""
     if trace_of_error then
-      return message .. (trace_of_error:gsub("^\n", ""))
+      return message .. (gsub(trace_of_error, "^\n", ""))
     end
-    return message .. native.traceback("", 1 + (level or 1)):gsub("^\n", "")
+    return message .. (gsub(native.traceback("", 1 + (level or 1)), "^\n", ""))
   end,
 }
 
@@ -171,18 +191,30 @@ function print(...)
   native.log("info", joined(...))
 end
 
-local format = string.format
-
+-- (text), (format, …); with a table of fields behind either. A table without a metatable is no use to a format.
 local function logger(level)
+  local what = "log." .. level
   return function(text, ...)
-    if select("#", ...) == 0 then
-      return native.log(level, tostring(text))
+    local count = select("#", ...)
+    local fields = count > 0 and select(count, ...) or nil
+    if type(fields) == "table" and native.getmetatable(fields) == nil then
+      count = count - 1
+      local encoded, message = native.log_fields(fields)
+      if message then
+        fail(what .. ": " .. message)
+      end
+      fields = encoded
+    else
+      fields = nil
     end
-    local ok, message = pcall(format, text, ...)
+    if count == 0 then
+      return native.log(level, tostring(text), fields)
+    end
+    local ok, message = pcall(format, text, unpack(pack(...), 1, count))
     if not ok then
-      fail("log." .. level .. ": " .. message)
+      fail(what .. ": " .. message)
     end
-    native.log(level, message)
+    native.log(level, message, fields)
   end
 end
 
@@ -202,15 +234,21 @@ function os.date(pattern, when)
   return native_date(pattern, when or native.now())
 end
 
-json = {
-  encode = function(value, options)
-    return check(native.json_encode(value, options))
-  end,
-  decode = function(text)
-    return check(native.json_decode(text))
-  end,
-  null = native.null,
-}
+-- Modules that are made when they are first read. What the prelude itself uses of them is not what a script has put in
+-- their place.
+local made = {}
+
+local function lazy(name)
+  local value = made[name]
+  if value == nil then
+    value = native.lazy_module(native, name)
+    if value ~= nil then
+      made[name] = value
+    end
+  end
+  return value
+end
+native.module = lazy
 
 script = { name = native.name, config = native.config, state = native.state }
 
@@ -218,14 +256,18 @@ function script.on_unload(fn)
   if type(fn) ~= "function" then
     fail("script.on_unload expects a function, got " .. type(fn))
   end
-  native.on_unload(fn)
+  check(native.on_unload(fn))
 end
 
 -- Modules: one value for each file, whatever name it was required by.
 local modules, loading = {}, {}
 local library = setmetatable({}, {
   __index = function(_, name)
-    return rawget(globals, name)
+    local value = rawget(globals, name)
+    if value == nil then
+      value = lazy(name)
+    end
+    return value
   end,
   __newindex = function(_, name, value)
     rawset(globals, name, value)
@@ -268,41 +310,45 @@ end
 function native.seal()
   setmetatable(globals, {
     __index = function(_, name)
-      fail(native.unknown_global(name))
+      local value = lazy(name)
+      if value == nil then
+        fail(native.unknown_global(name))
+      end
+      rawset(globals, name, value)
+      return value
     end,
     __metatable = false,
   })
 end
 
 -- The loop of one coroutine of the scheduler's pool: it runs handler after handler, as Rust names them. A handler that
--- waits keeps its coroutine; the pool makes another.
+-- waits keeps its coroutine; the pool makes another. An error ends the coroutine, and the next one is begun with the
+-- event's object, which is the first local variable here, and with what to do.
 local IDLE, EVENT, AGAIN, PLAIN, FAILED = native.IDLE, native.EVENT, native.AGAIN, native.PLAIN, native.FAILED
-local next_step, traceback = native.next, native.traceback
+local next_step = native.next
 
-local function note(err)
-  return { err = err, trace = traceback("", 2) }
-end
-
-function native.worker()
-  local event
-  local what, fn, a, b, c = next_step()
+function native.worker(event, what, fn, a, b, c, d)
+  if what == nil then
+    what, fn, a, b, c, d = next_step()
+  end
   while true do
     if what == EVENT then
-      event = a(b, c)
-      what, fn, a, b, c = next_step(native_xpcall(fn, note, event))
+      event = nil
+      event = a(b, c, d)
+      what, fn, a, b, c, d = next_step(true, (fn(event)))
     elseif what == AGAIN then
       if a then
         a(event, b)
       end
-      what, fn, a, b, c = next_step(native_xpcall(fn, note, event))
+      what, fn, a, b, c, d = next_step(true, (fn(event)))
     elseif what == PLAIN then
-      what, fn, a, b, c = next_step(native_xpcall(fn, note, a, b))
+      what, fn, a, b, c, d = next_step(true, (fn(a, b)))
     elseif what == FAILED then
-      what, fn, a, b, c = next_step(native_xpcall(fn, note, a, event))
+      what, fn, a, b, c, d = next_step(true, (fn(a, event)))
     else
       event = nil
       yield(IDLE)
-      what, fn, a, b, c = next_step()
+      what, fn, a, b, c, d = next_step()
     end
   end
 end

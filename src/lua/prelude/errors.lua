@@ -2,18 +2,18 @@
 
 local native = ...
 
-local error, getmetatable, pcall, select, tostring, type =
-  error, getmetatable, pcall, select, tostring, type
-local setmetatable = native.setmetatable
+local pcall, type = pcall, type
+local sub = string.sub
+local getmetatable, setmetatable = native.getmetatable, native.setmetatable
 local fail = native.fail
 
-local Error = { __name = "error" }
+local Error = { __name = "error", __metatable = false }
 
 -- Whether a name matches a pattern, in which * stands for any end: PHONE_CODE_*.
 local function matches(name, pattern)
-  if pattern:sub(-1) == "*" then
-    local start = pattern:sub(1, -2)
-    return name:sub(1, #start) == start
+  if sub(pattern, -1) == "*" then
+    local start = sub(pattern, 1, -2)
+    return sub(name, 1, #start) == start
   end
   return name == pattern
 end

@@ -2,11 +2,11 @@
 
 local native = ...
 
-local getmetatable, pairs, tostring, type = getmetatable, pairs, tostring, type
-local setmetatable = native.setmetatable
+local pairs, tostring, type = pairs, tostring, type
+local getmetatable, setmetatable = native.getmetatable, native.setmetatable
 local check, fail = native.check, native.fail
 
-local Filter = { __name = "filter" }
+local Filter = { __name = "filter", __metatable = false }
 -- Where a filter keeps its Rust value; no name of a script is this table.
 local NODE = {}
 
@@ -15,7 +15,7 @@ local function wrap(node)
 end
 
 local function from_function(fn)
-  return wrap(native.filter_lua(fn))
+  return wrap(check(native.filter_lua(fn)))
 end
 
 -- The Rust value of a filter; a function is taken for filters.create(fn). `what` is who asks.
@@ -35,15 +35,15 @@ function native.is_filter(value)
 end
 
 function Filter.__band(a, b)
-  return wrap(native.filter_and(node_of(a, "&"), node_of(b, "&")))
+  return wrap(check(native.filter_and(node_of(a, "&"), node_of(b, "&"))))
 end
 
 function Filter.__bor(a, b)
-  return wrap(native.filter_or(node_of(a, "|"), node_of(b, "|")))
+  return wrap(check(native.filter_or(node_of(a, "|"), node_of(b, "|"))))
 end
 
 function Filter.__bnot(a)
-  return wrap(native.filter_not(node_of(a, "~")))
+  return wrap(check(native.filter_not(node_of(a, "~"))))
 end
 
 function Filter.__tostring()
@@ -119,4 +119,7 @@ filters = setmetatable({}, {
     end
     return pairs(all)
   end,
+  __metatable = false,
 })
+native.filter_of_command = made.command
+native.filter_outgoing = wrap(named.outgoing)

@@ -2,9 +2,9 @@
 
 local native = ...
 
-local getmetatable, ipairs, next, pairs, rawget, rawset, tostring, utf8 =
-  getmetatable, ipairs, next, pairs, rawget, rawset, tostring, utf8
-local setmetatable = native.setmetatable
+local ipairs, next, pairs, rawget, rawset, tostring = ipairs, next, pairs, rawget, rawset, tostring
+local offset, sub = utf8.offset, string.sub
+local getmetatable, setmetatable = native.getmetatable, native.setmetatable
 local tg = tg
 
 -- Where an object keeps its bytes. They are keys that no field has.
@@ -13,13 +13,13 @@ local BUNDLE, PEERS, HOW = "\0bundle", "\0peers", "\0how"
 
 -- Users and chats: plain tables that print readably.
 
-local User = { __name = "user" }
+local User = { __name = "user", __metatable = false }
 
 function User:__tostring()
   return "user " .. tostring(self.id) .. (self.full_name and " (" .. self.full_name .. ")" or "")
 end
 
-local Chat = { __name = "chat" }
+local Chat = { __name = "chat", __metatable = false }
 
 function Chat:__tostring()
   return (self.type or "chat") .. " " .. tostring(self.id) .. (self.full_name and " (" .. self.full_name .. ")" or "")
@@ -59,8 +59,8 @@ local wrapped = {
 
 -- Messages
 
-local Message = { __name = "message" }
-local Callback = { __name = "callback_query" }
+local Message = { __name = "message", __metatable = false }
+local Callback = { __name = "callback_query", __metatable = false }
 local methods = {}
 
 local is_field = {}
@@ -115,7 +115,7 @@ end
 function Message.__tostring(message)
   local text = message.text or message.caption or message.media or message.service or ""
   if #text > 60 then
-    text = text:sub(1, (utf8.offset(text, 0, 58) or 58) - 1) .. "…"
+    text = sub(text, 1, (offset(text, 0, 58) or 58) - 1) .. "…"
   end
   local from = message.from_user and message.from_user.full_name
   return "message " .. tostring(message.id) .. (from and " of " .. from or "") .. ": " .. text

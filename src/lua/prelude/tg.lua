@@ -2,10 +2,10 @@
 
 local native = ...
 
-local error, ipairs, math, pairs, pcall, rawset, select, table, tostring, type =
-  error, ipairs, math, pairs, pcall, rawset, select, table, tostring, type
-local setmetatable = native.setmetatable
-local format, unpack = string.format, table.unpack
+local error, ipairs, pairs, pcall, rawset, select, tostring, type =
+  error, ipairs, pairs, pcall, rawset, select, tostring, type
+local format, math_type, pack, unpack = string.format, math.type, table.pack, table.unpack
+local getmetatable, setmetatable = native.getmetatable, native.setmetatable
 local check, fail, wait = native.check, native.fail, native.wait
 
 tg = {}
@@ -13,10 +13,10 @@ native.errors(tg)
 
 -- Handlers
 
-local Handle = { __name = "handler" }
-Handle.__index = Handle
+local handle_methods = {}
+local Handle = { __name = "handler", __index = handle_methods, __metatable = false }
 
-function Handle:remove()
+function handle_methods:remove()
   return native.remove(self.id)
 end
 
@@ -36,7 +36,7 @@ local function register(what, event, filter, fn, options)
     end
   end
   local group = options and options.group
-  if group ~= nil and math.type(group) ~= "integer" then
+  if group ~= nil and math_type(group) ~= "integer" then
     fail(what .. ": group is an integer")
   end
   local node = filter and native.node_of(filter, what)
@@ -85,18 +85,18 @@ function tg.command(names, ...)
   if native.is_filter(options) then
     fail("tg.command: the filter stands before the function")
   end
-  local command = filters.command(names, options)
+  local command = native.filter_of_command(names, options)
   if filter then
     command = command & filter
   elseif not native.me().is_bot then
-    command = command & filters.outgoing
+    command = command & native.filter_outgoing
   end
   local function call(message)
     return fn(message, unpack(message.command, 2))
   end
   local handle = register("tg.command", "message", command, call, options and { group = options.group })
   for _, name in ipairs(type(names) == "table" and names or { names }) do
-    native.note_command(name, description)
+    check(native.note_command(name, description))
   end
   return handle
 end
@@ -153,6 +153,7 @@ local function namespace_of(prefix)
       rawset(self, key, method)
       return method
     end,
+    __metatable = false,
   })
 end
 
@@ -170,6 +171,7 @@ tg.api = setmetatable({}, {
     rawset(self, key, value)
     return value
   end,
+  __metatable = false,
 })
 
 -- Options that a method does not know are slips of the pen.
@@ -244,7 +246,8 @@ local function reply_header(options)
   end
 end
 
--- Sends a text; returns the message.
+-- Sends a text; returns the message. Returns nil where the message was sent for certain and the answer, with its id, was lost with
+-- the connection.
 function tg.send_message(chat, text, options)
   options = check_options("tg.send_message", options, SEND)
   local plain, entities = formatted("tg.send_message", text, options)
@@ -281,7 +284,7 @@ local CHANNELS = -1000000000000
 
 -- The Bot API id of a chat given as an id, a name or an object.
 local function chat_id(chat)
-  if math.type(chat) == "integer" then
+  if math_type(chat) == "integer" then
     return chat
   end
   if type(chat) == "table" then
@@ -377,6 +380,7 @@ setmetatable(tg, {
     local near = type(name) == "string" and native.nearest(name, names)
     fail("there is no tg." .. tostring(name) .. (near and "; did you mean tg." .. near .. "?" or ""))
   end,
+  __metatable = false,
 })
 
 -- Waiting
@@ -392,7 +396,7 @@ function tg.spawn(fn, ...)
     fail("tg.spawn expects a function, got " .. type(fn))
   end
   if select("#", ...) > 0 then
-    local inner, arguments = fn, table.pack(...)
+    local inner, arguments = fn, pack(...)
     fn = function()
       return inner(unpack(arguments, 1, arguments.n))
     end
@@ -516,7 +520,7 @@ local function escaped_format(escape, what)
     if type(pattern) ~= "string" then
       fail(what .. " expects a format, got " .. type(pattern))
     end
-    local arguments = table.pack(...)
+    local arguments = pack(...)
     for i = 1, arguments.n do
       local value = arguments[i]
       if type(value) == "number" then

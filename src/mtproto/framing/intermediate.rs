@@ -17,8 +17,11 @@ pub(super) fn put(packet: &[u8], quick_ack: bool, out: &mut Vec<u8>) {
 /// The padding's bytes and length are taken from the packet's own, whose ciphertext is as good as random to whoever
 /// has not the key; the receiver drops them unread.
 ///
+/// Up to 15 bytes are allowed. A server adds three at most: there are clients (Telethon 1.45) that only cut off what is beyond a
+/// multiple of four.
+///
 /// <https://core.telegram.org/mtproto/mtproto-transports#padded-intermediate>
-pub(super) fn put_padded(packet: &[u8], quick_ack: bool, out: &mut Vec<u8>) {
+pub(super) fn put_padded(packet: &[u8], quick_ack: bool, side: Side, out: &mut Vec<u8>) {
     let mut state = packet
         .rchunks(8)
         .next()
@@ -26,7 +29,10 @@ pub(super) fn put_padded(packet: &[u8], quick_ack: bool, out: &mut Vec<u8>) {
         .iter()
         .fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     state ^= state >> 29;
-    let padding = (state % 16) as usize;
+    let padding = match side {
+        Side::Client => state % 16,
+        Side::Server => state % 4,
+    } as usize;
     put_length(packet.len() + padding, quick_ack, out);
     out.extend_from_slice(packet);
     for _ in 0..padding {

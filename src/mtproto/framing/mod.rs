@@ -209,7 +209,7 @@ impl Framing {
         match transport {
             Transport::Abridged => abridged::put(packet, quick_ack, out),
             Transport::Intermediate => intermediate::put(packet, quick_ack, out),
-            Transport::Padded => intermediate::put_padded(packet, quick_ack, out),
+            Transport::Padded => intermediate::put_padded(packet, quick_ack, self.side, out),
             Transport::Full => full::put(packet, &mut self.sent, out),
         }
         if let Some(obfuscation) = &mut self.obfuscation {

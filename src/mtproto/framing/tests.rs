@@ -97,6 +97,24 @@ fn an_unencrypted_packet_keeps_its_length_when_padded() {
 }
 
 #[test]
+fn a_server_pads_by_so_little_that_cutting_to_a_multiple_of_four_removes_it() {
+    let (mut client, mut server) = (Framing::client(Transport::Padded), Framing::server());
+    let mut stream = Vec::new();
+    client.encode(&packet(1), &mut stream);
+    drain(&mut server, &mut BytesMut::from(&stream[..]));
+    let (mut shortest, mut longest) = (usize::MAX, 0);
+    for last in 0..=255 {
+        let mut packet = vec![7; 56];
+        packet[55] = last;
+        stream.clear();
+        server.encode(&packet, &mut stream);
+        let padding = stream.len() - 4 - packet.len();
+        (shortest, longest) = (shortest.min(padding), longest.max(padding));
+    }
+    assert_eq!((shortest, longest), (0, 3));
+}
+
+#[test]
 fn a_transport_error_is_not_a_packet() {
     for (transport, mut client) in clients() {
         let mut server = Framing::server();

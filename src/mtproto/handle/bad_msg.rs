@@ -37,9 +37,10 @@ impl Engine {
     /// Server: seqnos grow with ids. <https://core.telegram.org/mtproto/description#message-sequence-number-msg-seqno>
     pub(super) fn check_seqno(&mut self, message: &Message) -> Result<(), PacketError> {
         // 34 and 35: "an even msg_seqno expected (irrelevant message), but odd received", and the other way round.
-        // Clients disagree about pings and other service messages, so both are taken for those.
+        // Clients disagree about pings and other service messages, acknowledgments among them (mtcute 0.30 counts those as
+        // content), and Telegram serves them all: both are taken for those.
         let parity = match (message.constructor(), message.seqno & 1) {
-            (MsgContainer::ID | MSG_COPY | types::MsgsAck::ID, 1) => Err(34),
+            (MsgContainer::ID | MSG_COPY, 1) => Err(34),
             (constructor, 0) if is_query(constructor) => Err(35),
             _ => Ok(()),
         };

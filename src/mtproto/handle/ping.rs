@@ -108,6 +108,12 @@ impl Engine {
         Some(sent.max(self.liveness.heard) + self.timing.pong_timeout)
     }
 
+    /// Client: bytes of a packet that is not whole yet have come, enough to say that somebody is there. Without this, an
+    /// answer that takes longer than a ping may would never come over a slow network.
+    pub fn bytes_came(&mut self, now: Time) {
+        self.liveness.heard = now.mono;
+    }
+
     /// Client: asks whether anybody is there; the answer is [`Event::Pong`].
     pub fn ping(&mut self, now: Time) -> i64 {
         let ping_id = self.random.i64();

@@ -222,6 +222,14 @@ fn a_container_with_an_odd_seqno_is_refused_with_34() {
 }
 
 #[test]
+fn an_acknowledgment_with_an_odd_seqno_is_taken() {
+    let mut pair = Pair::connected();
+    let id = msg_id(pair.now.unix + seconds(1), 0, 0);
+    let ack = [MSGS_ACK.to_le_bytes(), VECTOR.to_le_bytes(), [0; 4]].concat();
+    assert_eq!(server_says(&mut pair, &Forged::new(id, 5, ack)), []);
+}
+
+#[test]
 fn a_query_with_an_even_seqno_is_refused_with_35() {
     let mut pair = Pair::connected();
     let id = msg_id(pair.now.unix + seconds(1), 0, 0);

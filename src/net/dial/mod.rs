@@ -24,7 +24,7 @@ mod websocket;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -41,7 +41,7 @@ use socks::Onward;
 pub use address::{Address, Endpoint};
 pub use error::{DialError, Peer, Step, Tried};
 pub use via::{Login, Place, Via, ViaError};
-pub use websocket::{Trust, UrlError, WebSocket};
+pub use websocket::{Trust, UrlError, WebSocket, tls_config};
 
 /// A stream of bytes, whatever is below it.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -88,8 +88,8 @@ pub struct Dialed {
     pub framing: Framing,
     /// Which of the target's addresses it leads to; None where a name or an MTProxy was dialled.
     pub remote: Option<SocketAddr>,
-    /// This machine's address on it.
-    pub local: Option<IpAddr>,
+    /// This machine's end of it.
+    pub local: Option<SocketAddr>,
 }
 
 impl std::fmt::Debug for Dialed {

@@ -1,7 +1,7 @@
 //! The TCP connection under everything else.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -54,9 +54,9 @@ pub async fn connect_to(place: &Place, peer: &Peer, patience: Duration, clock: &
     Ok(connect(&addresses, peer, patience, clock).await?.0)
 }
 
-/// This machine's address on a stream.
-pub fn local(stream: &TcpStream) -> Option<IpAddr> {
-    stream.local_addr().ok().map(|address| address.ip())
+/// This machine's end of a stream.
+pub fn local(stream: &TcpStream) -> Option<SocketAddr> {
+    stream.local_addr().ok()
 }
 
 async fn resolve(place: &Place, peer: &Peer, patience: Duration, clock: &Clock) -> Result<Vec<SocketAddr>, DialError> {

@@ -121,7 +121,7 @@ pub async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
     let host = &socket.place.host;
     let name = ServerName::try_from(host.clone()).map_err(|_| DialError::ServerName(host.clone()))?;
     let tls = |source| DialError::Tls { peer: peer.clone(), source };
-    let config = config(&socket.trust).map_err(tls)?;
+    let config = tls_config(&socket.trust).map_err(tls)?;
     TlsConnector::from(config).connect(name, stream).await.map_err(tls)
 }
 
@@ -157,7 +157,8 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn config(trust: &Trust) -> io::Result<Arc<ClientConfig>> {
+/// What a TLS client of ours speaks, and whom it trusts; an error where an authority is not one.
+pub fn tls_config(trust: &Trust) -> io::Result<Arc<ClientConfig>> {
     static PUBLIC: LazyLock<Arc<ClientConfig>> =
         LazyLock::new(|| trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }));
     match trust {
