@@ -20,11 +20,14 @@ fn now() -> Time {
     Time { mono: Duration::from_secs(1), unix: Duration::from_secs(1_750_000_000) }
 }
 
-fn engine(side: Side) -> Engine {
+fn config() -> EngineConfig {
     let mut key = [0; 256];
     SeededRandom::new(1).fill(&mut key);
-    let config = EngineConfig::new(AuthKey::new(key), 1, 2, 0);
-    Engine::new(side, config, now(), Box::new(SystemRandom::new()))
+    EngineConfig::new(AuthKey::new(key), 1, 2, 0)
+}
+
+fn engine(side: Side) -> Engine {
+    Engine::new(side, config(), now(), Box::new(SystemRandom::new()))
 }
 
 /// Bytes that do not compress, as a body that is no service message.
@@ -122,6 +125,34 @@ fn calls(c: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
+/// What compression of queries costs, and what it saves: English text of several sizes in a query, packed whenever that helps
+/// and never packed. Prints the packets' sizes; the times are in the report.
+fn gzip(c: &mut Criterion<CpuTime>) {
+    const TEXT: &str = include_str!("../README.md");
+    let mut group = c.benchmark_group("gzip");
+    group.throughput(Throughput::Elements(1));
+    for length in [128, 256, 384, 512, 768, 1024, 2048, 4096] {
+        let query: Bytes = [&[1, 2, 3, 4], &TEXT.as_bytes()[..length]].concat().into();
+        let mut sizes = Vec::new();
+        for (name, gzip_from) in [("packed", 0), ("as it is", usize::MAX)] {
+            let config = EngineConfig { gzip_from, ..config() };
+            let mut client = Engine::new(Side::Client, config, now(), Box::new(SystemRandom::new()));
+            let query = query.clone();
+            let mut send = move || {
+                let call = client.send(query.clone(), now());
+                let packet = client.poll_packet(now()).expect("a call waits");
+                client.cancel(call);
+                while client.poll_packet(now()).is_some() {}
+                packet.len()
+            };
+            sizes.push(send());
+            group.bench_function(format!("{length} bytes of text, {name}"), |b| b.iter(&mut send));
+        }
+        println!("gzip: {length} bytes of text: a packet of {} bytes, {} as it is", sizes[0], sizes[1]);
+    }
+    group.finish();
+}
+
 fn framing(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("framing");
     group.throughput(Throughput::Elements(1));
@@ -150,6 +181,6 @@ fn framing(c: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime);
-    targets = updates, calls, framing
+    targets = updates, calls, gzip, framing
 }
 criterion_main!(benches);

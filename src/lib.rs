@@ -56,7 +56,8 @@
 //! # The way of a call
 //!
 //! A handler's coroutine yields; `lua::convert` makes the table TL; `client::Client::invoke` sleeps through flood waits and
-//! sends what was cut off again where that is safe; the reply resumes the coroutine.
+//! sends what was cut off again where that is safe; the reply resumes the coroutine. Calls that are to be done in order take their
+//! [`client::Turn`]s. A coroutine that goes away gives its call up, and the server hears of it at once.
 //!
 //! # The way of a save
 //!

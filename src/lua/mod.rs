@@ -28,6 +28,7 @@ mod log_rate;
 mod login_codes;
 pub mod names;
 mod natives;
+mod order;
 mod outside;
 mod pool;
 mod runtime;

@@ -22,6 +22,7 @@ use super::fault::Fault;
 use super::files::Files;
 use super::handlers::Handlers;
 use super::inbox::Inbox;
+use super::order::Branch;
 use super::log_rate::{Line, LogRate};
 use super::login_codes::LoginCodes;
 use super::outside::Outside;
@@ -117,11 +118,17 @@ pub(super) struct Job {
     pub kind: JobKind,
     pub function: Function,
     pub args: (Value, Value),
+    /// Its place in a `tg.in_order`.
+    pub branch: Option<Rc<Branch>>,
     /// Of a timer, which holds the other end: a timer has one turn at a time.
     pub _turn: Option<Rc<()>>,
 }
 
 impl Job {
+    pub fn new(kind: JobKind, function: Function, args: (Value, Value)) -> Job {
+        Job { kind, function, args, branch: None, _turn: None }
+    }
+
     /// Whether the inbox is busy while it runs: the top level runs before there is anything to be busy with.
     pub(super) fn is_work(&self) -> bool {
         self.kind != JobKind::Main
@@ -134,6 +141,8 @@ pub(super) enum JobKind {
     Start,
     /// `tg.spawn` and timers: gone with the version.
     Task,
+    /// Of a `tg.in_order`: finishes with the handler that waits for it.
+    Branch,
     Unload,
     Error,
     /// A line of the console, by the number that its answer waits under.
@@ -239,12 +248,7 @@ impl Runtime {
     ) -> mlua::Result<()> {
         let argument = argument.into_lua(lua)?;
         for handler in self.handlers.of(event) {
-            self.push_job(Job {
-                kind,
-                function: handler.function.clone(),
-                args: (argument.clone(), Value::Nil),
-                _turn: None,
-            });
+            self.push_job(Job::new(kind, handler.function.clone(), (argument.clone(), Value::Nil)));
         }
         Ok(())
     }
@@ -254,7 +258,7 @@ impl Runtime {
         let function = console::load(lua)?;
         let code = Value::String(lua.create_string(code)?);
         let kind = JobKind::Console(self.console.open(answer));
-        self.push_job(Job { kind, function, args: (code, Value::Nil), _turn: None });
+        self.push_job(Job::new(kind, function, (code, Value::Nil)));
         Ok(())
     }
 

@@ -180,6 +180,16 @@ impl Runtime {
         }
     }
 
+    /// Does something with the job that runs, if it is one.
+    pub fn with_job<R>(&self, f: impl FnOnce(&Job) -> R) -> Option<R> {
+        let current = self.pool.current.get()?;
+        let of_job = |task: &mut Task| match task {
+            Task::Job(job) => Some(f(job)),
+            Task::Update(_) => None,
+        };
+        self.pool.with_task(current, of_job).flatten()
+    }
+
     /// Does something with the update that the running handler is about, if it is about one.
     pub fn with_run<R>(&self, f: impl FnOnce(&mut Run) -> R) -> Option<R> {
         let current = self.pool.current.get()?;

@@ -325,12 +325,7 @@ fn start(runtime: &Rc<Runtime>, carried: Option<&State>) -> Result<Lua, LoadErro
     }
     Budget::install(&runtime.budget, &lua).map_err(internal)?;
     let main = runtime.files.load_main(&lua).map_err(|raised| failed(&raised))?;
-    runtime.push_job(Job {
-        kind: JobKind::Main,
-        function: main,
-        args: (mlua::Value::Nil, mlua::Value::Nil),
-        _turn: None,
-    });
+    runtime.push_job(Job::new(JobKind::Main, main, (mlua::Value::Nil, mlua::Value::Nil)));
     runtime.work(&lua).map_err(internal)?;
     runtime.shared.beat.rest();
     let result = runtime.main_result.borrow_mut().take();
@@ -360,12 +355,7 @@ async fn drive(runtime: &Rc<Runtime>, lua: &Lua, mut control: mpsc::UnboundedRec
             // The last thing a version does.
             unloading = true;
             for function in runtime.unload.borrow_mut().drain(..) {
-                runtime.push_job(Job {
-                    kind: JobKind::Unload,
-                    function,
-                    args: (mlua::Value::Nil, mlua::Value::Nil),
-                    _turn: None,
-                });
+                runtime.push_job(Job::new(JobKind::Unload, function, (mlua::Value::Nil, mlua::Value::Nil)));
             }
             continue;
         }

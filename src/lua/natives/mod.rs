@@ -12,7 +12,7 @@ mod json;
 mod objects;
 mod re;
 mod store;
-mod tasks;
+pub(super) mod tasks;
 mod texts;
 mod timers;
 
