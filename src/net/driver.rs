@@ -272,7 +272,13 @@ impl Driver {
                     self.backoff.reset();
                 }
                 Err(error) if error.is_fatal() => return Err(because(error)),
-                Err(error) => tracing::debug!("a message from DC {} was refused: {error}", self.options.dc),
+                Err(error) => {
+                    tracing::debug!("a message from DC {} was refused: {error}", self.options.dc);
+                    self.status.send_modify(|status| {
+                        status.refused += 1;
+                        status.last_refused = Some(error);
+                    });
+                }
             }
         }
         Ok(())
