@@ -4,6 +4,8 @@
 mod hash;
 #[path = "tl/generate/names.rs"]
 mod names;
+#[path = "tl/generate/older.rs"]
+mod older;
 #[path = "src/tl/parse.rs"]
 #[allow(dead_code)]
 mod parse;
@@ -33,11 +35,13 @@ fn generate(root: &Path) -> Result<(), String> {
     let layer = parse::layer(&api).ok_or("tl/api.tl: no `// LAYER N` line")?;
     let api = schema("tl/api.tl")?;
     let mtproto = schema("tl/mtproto.tl")?;
+    let older = parse::sections(&read("tl/older.tl")?).map_err(|error| format!("tl/older.tl: {error}"))?;
     let named = types::named(&read("tl/named.txt")?, &api, &mtproto)?;
 
     let lines: Vec<&parse::Line> = api.iter().chain(&mtproto).collect();
-    let schema = tables::Schema::new(&lines)?;
+    let schema = tables::Schema::new(&lines, &older)?;
     let mut tables = schema.tables(layer, &named);
+    tables.push_str(&older::older(&schema, layer, &older, &read("tl/since.tsv")?)?);
     tables.push_str(&tables::methods(&lines, &read("tl/methods.tsv")?, &read("tl/errors.tsv")?)?);
     let types = types::types(&schema, &named)?;
 

@@ -1,4 +1,5 @@
-//! The client signs in to the local DC over every transport, obfuscated or not, and through proxies.
+//! The client signs in to the local DC over every transport, obfuscated or not, over WebSocket, through proxies, and by
+//! whichever of several addresses works.
 
 #[allow(dead_code)]
 #[path = "dial/mock.rs"]
@@ -8,14 +9,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use moongram::client::{Client, Config, Dc, SessionAt, SignIn, StartError};
+use futures_util::{SinkExt, StreamExt};
+use moongram::client::{Client, Config, Dc, SessionAt, SignIn, StartError, WebSockets};
 use moongram::crypto::RsaPublicKey;
 use moongram::local_dc::{self, Bot, LocalDc};
 use moongram::mtproto::Transport;
 use moongram::net::Clock;
-use moongram::net::dial::Via;
+use moongram::net::dial::{Via, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 
 /// A bot that belongs to this DC, reached at `address`.
 fn config(dc: &LocalDc, bot: &Bot, address: SocketAddr) -> Config {
@@ -162,4 +165,160 @@ async fn a_proxy_that_is_not_there_is_named_without_its_password() {
     let shown = format!("{error} {error:?}");
     assert!(shown.contains(&format!("the proxy socks5://{nobody} cannot be reached")), "{shown}");
     assert!(!shown.contains("hunter2") && dc.connections() == 0, "{shown}");
+}
+
+/// The same, over WebSocket.
+fn over_websocket(dc: &LocalDc, bot: &Bot, address: SocketAddr) -> Config {
+    let socket = WebSocket::parse(&format!("ws://{address}/apiws")).unwrap();
+    let websockets = WebSockets::At(vec![(dc.dc_id(), socket)]);
+    Config { websockets, dcs: Vec::new(), ..config(dc, bot, address) }
+}
+
+#[tokio::test]
+async fn a_bot_signs_in_over_websocket_with_each_framing() {
+    let (dc, bot) = dc().await;
+    let (address, seen) = onlooker(dc.address()).await;
+    for transport in [Transport::Abridged, Transport::Intermediate, Transport::Padded] {
+        signs_in(Config { transport, ..over_websocket(&dc, &bot, address) }, &bot).await;
+        assert_eq!(&seen.lock().unwrap().pop().unwrap(), b"GET /api");
+    }
+}
+
+#[tokio::test]
+async fn a_bot_signs_in_over_websocket_through_socks5() {
+    let (dc, bot) = dc().await;
+    let (address, asked) = socks5().await;
+    let proxy = Via::parse(&format!("socks5://{address}")).unwrap();
+    signs_in(Config { proxy, ..over_websocket(&dc, &bot, dc.address()) }, &bot).await;
+    assert_eq!(*asked.lock().unwrap(), [dc.address()]);
+}
+
+#[tokio::test]
+async fn the_local_dc_has_its_websocket_at_its_path_only() {
+    let (dc, bot) = dc().await;
+    let socket = WebSocket::parse(&format!("ws://{}/elsewhere", dc.address())).unwrap();
+    let websockets = WebSockets::At(vec![(dc.dc_id(), socket)]);
+    let connect_timeout = Duration::from_millis(300);
+    let config = Config { websockets, connect_timeout, ..over_websocket(&dc, &bot, dc.address()) };
+    let error = start(config).await.err().unwrap().to_string();
+    assert!(error.contains("/elsewhere refused the WebSocket: HTTP 404"), "{error}");
+}
+
+#[tokio::test]
+async fn what_speaks_to_the_local_dc_in_plain_over_websocket_is_hung_up_on() {
+    let (dc, _) = dc().await;
+    let stream = TcpStream::connect(dc.address()).await.unwrap();
+    let mut request = tokio_tungstenite::tungstenite::client::IntoClientRequest::into_client_request(format!(
+        "ws://{}/apiws",
+        dc.address()
+    ))
+    .unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "binary".parse().unwrap());
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    let plain = [&[0xee; 4][..], &40u32.to_le_bytes(), &[0; 40]].concat();
+    socket.send(Message::binary(plain)).await.unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.expect("it is hung up on");
+    assert!(!matches!(next, Some(Ok(Message::Binary(_)))), "{next:?}");
+}
+
+/// Takes connections and says nothing.
+async fn silent() -> SocketAddr {
+    mock::serve(|stream| async move {
+        let _open = stream;
+        std::future::pending().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn of_several_addresses_the_one_that_answers_is_taken() {
+    let (dc, bot) = dc().await;
+    let addresses = [mock::nobody().await, mock::nobody().await, dc.address()];
+    let dcs = addresses.map(|address| Dc { id: dc.dc_id(), address }).to_vec();
+    signs_in(Config { dcs, ..config(&dc, &bot, dc.address()) }, &bot).await;
+}
+
+#[tokio::test]
+async fn an_address_that_closes_at_once_gives_way_to_the_next() {
+    let (dc, bot) = dc().await;
+    let closing = mock::serve(|stream| async move { drop(stream) }).await;
+    let dcs = [closing, dc.address()].map(|address| Dc { id: dc.dc_id(), address }).to_vec();
+    signs_in(Config { dcs, ..config(&dc, &bot, dc.address()) }, &bot).await;
+}
+
+#[tokio::test]
+async fn a_client_on_a_dc_of_ipv6_and_ipv4_signs_in_by_either() {
+    let listen = "[::1]:0".parse().unwrap();
+    let dc = match LocalDc::start(local_dc::Config { listen, ..local_dc::Config::default() }).await {
+        Ok(dc) => dc,
+        // A machine without IPv6 has nothing to show here.
+        Err(error) if error.to_string().contains("[::1]") => return eprintln!("not shown: {error}"),
+        Err(error) => panic!("{error}"),
+    };
+    let bot = dc.add_bot("echo_bot", "Echo");
+    let none = SocketAddr::from(([127, 0, 0, 1], dc.address().port()));
+    let both = [none, dc.address()].map(|address| Dc { id: dc.dc_id(), address }).to_vec();
+    signs_in(Config { dcs: both, ..config(&dc, &bot, dc.address()) }, &bot).await;
+    signs_in(config(&dc, &bot, dc.address()), &bot).await;
+}
+
+/// The key of another server.
+const STRANGER: &str = include_str!("samples/rsa_public_pkcs1.pem");
+
+#[tokio::test]
+async fn a_server_with_another_key_is_an_error_at_once_that_names_the_setting() {
+    let (dc, bot) = dc().await;
+    let public_keys = vec![RsaPublicKey::from_pem(STRANGER).unwrap()];
+    let began = std::time::Instant::now();
+    let error = start(Config { public_keys, ..config(&dc, &bot, dc.address()) }).await.err().unwrap();
+    assert!(matches!(error, StartError::WrongServer { .. }), "{error:?}");
+    let shown = error.to_string();
+    for part in [&dc.address().to_string(), &format!("{:016x}", dc.fingerprint()), "`network.public_keys`"] {
+        assert!(shown.contains(part), "{part} in: {shown}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(15), "long before the time-out for connecting");
+    assert_eq!(dc.connections(), 1);
+}
+
+#[tokio::test]
+async fn an_address_of_a_stranger_gives_way_to_the_next() {
+    let (dc, bot) = dc().await;
+    // Another local DC has the same key, so the stranger is a relay that changes the fingerprint.
+    let fingerprint = dc.fingerprint().to_le_bytes();
+    let behind = dc.address();
+    let stranger = mock::serve(move |mut stream| async move {
+        let mut onward = TcpStream::connect(behind).await.unwrap();
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request).await.unwrap();
+        onward.write_all(&request[..length]).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let length = onward.read(&mut answer).await.unwrap();
+        let at = answer.windows(8).position(|window| window == fingerprint).unwrap();
+        answer[at] ^= 1;
+        stream.write_all(&answer[..length]).await.unwrap();
+        let _ = stream.read(&mut request).await;
+    })
+    .await;
+    let dcs = [stranger, dc.address()].map(|address| Dc { id: dc.dc_id(), address }).to_vec();
+    signs_in(Config { dcs, ..config(&dc, &bot, dc.address()) }, &bot).await;
+}
+
+#[tokio::test]
+async fn an_address_that_takes_the_connection_and_says_nothing_gives_way_to_the_next() {
+    let (dc, bot) = dc().await;
+    let dcs = [silent().await, dc.address()].map(|address| Dc { id: dc.dc_id(), address }).to_vec();
+    let clock = Clock::stepped(Clock::real().now().unix);
+    let starting = Client::start(Config { dcs, ..config(&dc, &bot, dc.address()) }, clock.clone());
+    let stepping = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            clock.advance(Duration::from_millis(500));
+        }
+    };
+    let client = tokio::select! {
+        client = starting => client.unwrap(),
+        () = stepping => unreachable!(),
+    };
+    assert_eq!((client.me().id, client.connections()), (bot.id, 1));
+    client.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Writes the four files of `tl/` anew from the packages that publish their facts. See `tl/README.md`.
+//! Writes the files of `tl/` anew from the packages that publish their facts. See `tl/README.md`.
 
 #[path = "../src/tl/parse.rs"]
 mod parse;
@@ -36,6 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let methods: Value = serde_json::from_str(&read(mtcute, "api-schema.json")?)?;
     let errors: Value = serde_json::from_str(&read(mtcute, "raw-errors.json")?)?;
 
+    if let Ok(before) = fs::read_to_string(out.join("api.tl")) {
+        keep_older(out, &before, &api, layer)?;
+    }
     let header = format!("// LAYER {layer}\n\n{}\n", parse::VECTOR_LINE);
     fs::write(out.join("api.tl"), header + &parse::print(&api))?;
     fs::write(out.join("mtproto.tl"), MTPROTO_HEADER.to_owned() + &parse::print(&mtproto))?;
@@ -43,6 +46,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("methods.tsv"), facts.methods(&api))?;
     let texts = fs::read_to_string(out.join("errors.tsv")).unwrap_or_default();
     fs::write(out.join("errors.tsv"), facts.errors(&texts))?;
+    Ok(())
+}
+
+/// Where a new layer takes the place of one: what that had otherwise goes to `older.tl`, and what is new is noted in `since.tsv`.
+fn keep_older(out: &Path, before: &str, now: &[parse::Line], layer: i32) -> Result<(), Box<dyn Error>> {
+    let layer_before = parse::layer(before).ok_or("the api.tl that is there has no `// LAYER N` line")?;
+    if layer_before >= layer {
+        return Ok(());
+    }
+    let before = parse::schema(before)?;
+    let not_in = |lines: &[parse::Line], id: u32| lines.iter().all(|line| line.id != id);
+
+    let text = fs::read_to_string(out.join("older.tl"))?;
+    let header = text.split_inclusive("// LAYER").next().unwrap_or_default().trim_end_matches("// LAYER").to_owned();
+    let mut sections = parse::sections(&text)?;
+    let gone = before.iter().filter(|line| not_in(now, line.id)).cloned().collect();
+    sections.push((layer_before, gone));
+    for (_, lines) in &mut sections {
+        lines.retain(|line| not_in(now, line.id));
+    }
+    let sections: Vec<String> =
+        sections.iter().map(|(layer, lines)| format!("// LAYER {layer}\n{}", parse::print(lines))).collect();
+    fs::write(out.join("older.tl"), header + &sections.join("\n"))?;
+
+    let text = fs::read_to_string(out.join("since.tsv"))?;
+    let stays = |row: &&str| {
+        let name = row.split('\t').next().unwrap_or_default();
+        let id = |lines: &[parse::Line]| lines.iter().find(|line| line.name == name).map(|line| line.id);
+        name == "definition" || (id(now).is_some() && id(now) == id(&before))
+    };
+    let mut rows: Vec<String> = text.lines().filter(stays).map(str::to_owned).collect();
+    rows.extend(now.iter().filter(|line| not_in(&before, line.id)).map(|line| format!("{}\t{layer}", line.name)));
+    fs::write(out.join("since.tsv"), rows.join("\n") + "\n")?;
     Ok(())
 }
 

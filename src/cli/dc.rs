@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -23,6 +24,9 @@ pub struct Options {
     /// Keep accounts and messages in this folder, for the next start
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Forget temporary keys after this many seconds, whatever their clients ask for, to see them renewed
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    temporary_key_life: Option<u64>,
 }
 
 pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
@@ -32,7 +36,8 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
         "--listen {}: the local DC has no secrets and serves this machine only; use 127.0.0.1 or [::1]",
         options.listen
     );
-    let config = Config { listen: options.listen, keep: keep(options.keep)?, ..Config::default() };
+    let temporary_key_life = options.temporary_key_life.map(Duration::from_secs);
+    let config = Config { listen: options.listen, keep: keep(options.keep)?, temporary_key_life, ..Config::default() };
     let dc = LocalDc::start(config).await.with_context(|| format!("starting the local DC on {}", options.listen))?;
     let bot = dc.add_bot("moongram_bot", "Moongram");
     let fingerprint = format!("{:016x}", dc.fingerprint());

@@ -85,6 +85,8 @@ fn client_config(config: &Config) -> Result<client::Config> {
     let session = SessionAt::File(config.path(&account.session));
     let mut options = client::Config::new(api_id, api_hash, sign_in, session);
     options.dcs = config.network.dc.iter().map(|dc| client::Dc { id: dc.id, address: dc.address }).collect();
+    options.websockets = config.network.websocket.read()?;
+    options.ipv6 = config.network.ipv6;
     options.public_keys = keys;
     options.transport = transport;
     options.obfuscated = config.network.obfuscated;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::crypto::RsaPublicKey;
 use crate::mtproto::Transport;
-use crate::net::dial::Via;
+use crate::net::dial::{Via, WebSocket};
 
 /// How to become and stay signed in.
 #[derive(Clone)]
@@ -33,11 +33,30 @@ pub enum SessionAt {
     Open(crate::storage::Session),
 }
 
-/// A data center's address.
+/// An address of a data center.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dc {
     pub id: i32,
     pub address: SocketAddr,
+}
+
+/// Whether DCs are reached over WebSocket, and where. It is obfuscated in any case.
+/// <https://core.telegram.org/mtproto/transports#websocket>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WebSockets {
+    #[default]
+    Off,
+    /// Telegram's own, over TLS; by `test_dc` those of its test DCs.
+    Telegram,
+    /// These, by the number of the DC; a new account begins at the first.
+    At(Vec<(i32, WebSocket)>),
+}
+
+impl WebSockets {
+    /// True unless the configuration names servers of its own.
+    pub(super) fn is_telegram(&self) -> bool {
+        !matches!(self, WebSockets::At(_))
+    }
 }
 
 /// What a client is started with. [`Config::new`] has the usual values for the rest.
@@ -47,8 +66,13 @@ pub struct Config {
     pub api_hash: String,
     pub sign_in: SignIn,
     pub session: SessionAt,
-    /// Instead of Telegram's own where not empty; a new account begins at the first.
+    /// Instead of Telegram's own where not empty; a new account begins at the first. A DC may have several addresses, which
+    /// are tried in their order.
     pub dcs: Vec<Dc>,
+    /// Telegram's addresses of IPv6 as well, and first.
+    pub ipv6: bool,
+    /// Instead of TCP.
+    pub websockets: WebSockets,
     /// Instead of Telegram's own where not empty.
     pub public_keys: Vec<RsaPublicKey>,
     /// Telegram's test DCs, where `dcs` is empty.
@@ -75,6 +99,8 @@ impl Config {
             sign_in,
             session,
             dcs: Vec::new(),
+            ipv6: false,
+            websockets: WebSockets::Off,
             public_keys: Vec::new(),
             test_dc: false,
             transport: Transport::Intermediate,

@@ -9,6 +9,7 @@
 //! invoke ─▶ Caller ─▶ net::Connection ─▶ result ─▶ Updates::own_result ─▶ the caller
 //! ```
 
+mod addresses;
 mod config;
 mod core;
 mod error;
@@ -31,7 +32,7 @@ use tokio::task::JoinHandle;
 use crate::net::Clock;
 use crate::storage::{Session, UpdateState};
 
-pub use config::{Config, Dc, Me, SessionAt, SignIn};
+pub use config::{Config, Dc, Me, SessionAt, SignIn, WebSockets};
 pub use error::{CallError, RpcError};
 pub use peers::{InputPeer, Known, Peer, Peers};
 pub use start::StartError;

@@ -1,17 +1,16 @@
 //! From a configuration to a client that is signed in.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::addresses::{endpoint, first_dc, note_dcs};
 use super::core::Core;
 use super::invoke::Caller;
 use super::sign_in::sign_in;
-use super::telegram;
 use super::updates::{Updates, task};
-use super::{CallError, Client, Config, Dc, Me, Peers, SessionAt, SignIn};
+use super::{CallError, Client, Config, Me, Peers, SessionAt, SignIn};
 use crate::crypto::AuthKey;
 use crate::mtproto::exchange::telegram_keys;
 use crate::net::{self, Clock, Connection, Fatal, Options};
@@ -27,8 +26,11 @@ pub enum StartError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error("DC {dc} at {address} cannot be reached ({reason}): check the network and the address")]
-    Unreachable { dc: i32, address: SocketAddr, reason: String },
-    #[error("no address is known for DC {0}: add it to `dc` in the configuration")]
+    Unreachable { dc: i32, address: String, reason: String },
+    /// Whoever answers at the address is not whom `public_keys` names.
+    #[error("DC {dc} at {address} is not who it should be ({reason}): {advice}")]
+    WrongServer { dc: i32, address: String, reason: String, advice: &'static str },
+    #[error("no address is known for DC {0}: add it to `network.dc` or `network.websocket` in the configuration")]
     UnknownDc(i32),
     #[error("nobody is signed in in session {}: set bot_token in [account]", .0.display())]
     NotSignedIn(PathBuf),
@@ -62,7 +64,7 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
         let (caller, incoming) = connect(&config, &session, &clock, dc).await?;
         let Ok(answer) = clock.timeout(config.connect_timeout, caller.call(introduction.clone())).await else {
             let reason = "it does not answer".to_owned();
-            return Err(StartError::Unreachable { dc, address: address(&config, &session, dc)?, reason });
+            return Err(StartError::Unreachable { dc, address: endpoint(&config, &session, dc)?.to_string(), reason });
         };
         note_dcs(&config, &session, &answer.map_err(|error| explain(error, &session, &caller))?);
         if account.is_some() {
@@ -137,21 +139,6 @@ fn check_account(config: &Config, session: &Session, account: Option<Account>) -
     }
 }
 
-fn first_dc(config: &Config) -> i32 {
-    config.dcs.first().map_or(telegram::FIRST_DC, |dc| dc.id)
-}
-
-/// The configuration's addresses stand alone; Telegram's own are only where to begin, and later what help.getConfig says.
-fn address(config: &Config, session: &Session, dc: i32) -> Result<SocketAddr, StartError> {
-    let in_list = |dcs: &[Dc]| dcs.iter().find(|known| known.id == dc).map(|known| known.address);
-    if !config.dcs.is_empty() {
-        return in_list(&config.dcs).ok_or(StartError::UnknownDc(dc));
-    }
-    let stored = session.dcs().into_iter().find(|(id, _)| *id == dc).and_then(|(_, address)| address.parse().ok());
-    let own = if config.test_dc { telegram::test_dcs() } else { telegram::dcs() };
-    stored.or_else(|| in_list(&own)).ok_or(StartError::UnknownDc(dc))
-}
-
 /// Returns once the DC speaks with us; with a key that is on disk.
 async fn connect(
     config: &Config,
@@ -159,7 +146,8 @@ async fn connect(
     clock: &Clock,
     dc: i32,
 ) -> Result<(Caller, net::Updates), StartError> {
-    let address = address(config, session, dc)?;
+    let endpoint = endpoint(config, session, dc)?;
+    let address = endpoint.to_string();
     let key = session.key(dc).map(|key| net::Key {
         auth_key: AuthKey::new(key.auth_key),
         server_salt: key.server_salt,
@@ -170,7 +158,7 @@ async fn connect(
     let number = if config.test_dc { dc + 10_000 } else { dc };
     let options = Options {
         dc: number,
-        address,
+        endpoint,
         transport: config.transport,
         obfuscated: config.obfuscated,
         via: config.proxy.clone(),
@@ -190,7 +178,12 @@ async fn connect(
             (None, Some(trouble)) => trouble,
             (None, None) => "no answer".to_owned(),
         };
-        return Err(StartError::Unreachable { dc, address, reason });
+        return Err(match status.fatal {
+            Some(Fatal::UnknownServer(_)) => {
+                StartError::WrongServer { dc, address, reason, advice: advice_on_keys(config) }
+            }
+            _ => StartError::Unreachable { dc, address, reason },
+        });
     }
     if let (false, Some(key)) = (had_key, &status.key) {
         session.set_key(dc, Some(task::stored(key)));
@@ -198,6 +191,17 @@ async fn connect(
     }
     let caller = Caller { connection, clock: clock.clone(), flood_sleep_threshold: config.flood_sleep_threshold };
     Ok((caller, incoming))
+}
+
+/// What to do about a server that proves itself by none of the keys that were given.
+fn advice_on_keys(config: &Config) -> &'static str {
+    match (config.public_keys.is_empty(), config.dcs.is_empty() && config.websockets.is_telegram()) {
+        (true, true) => {
+            "something between here and Telegram answers in its place, or moongram is too old to know its key"
+        }
+        (true, false) => "add its public key to `network.public_keys`, as `moongram dc` prints it",
+        (false, _) => "`network.public_keys` has to hold its public key, as `moongram dc` prints it",
+    }
 }
 
 /// The call that every session begins with. <https://core.telegram.org/api/invoking#saving-client-info>
@@ -222,27 +226,6 @@ fn introduction(config: &Config) -> Bytes {
     let query = Raw::new(&init).expect("initConnection is a function");
     functions::InvokeWithLayer { layer: LAYER, query }.write(&mut body);
     body.into()
-}
-
-/// Keeps the addresses that help.getConfig tells, unless the configuration has its own.
-fn note_dcs(config: &Config, session: &Session, answer: &[u8]) {
-    let mut reader = Reader::new(answer);
-    if !config.dcs.is_empty() || config.test_dc || reader.expect(types::Config::ID).is_err() {
-        return;
-    }
-    let Ok(answer) = types::Config::read(&mut reader) else { return };
-    let usable = answer.dc_options.iter().filter_map(|option| {
-        let enums::DcOption::DcOption(option) = option;
-        let plain = !(option.ipv6 || option.media_only || option.tcpo_only || option.cdn || option.secret.is_some());
-        plain.then(|| (option.id, format!("{}:{}", option.ip_address, option.port)))
-    });
-    let mut dcs: Vec<(i32, String)> = Vec::new();
-    for (id, address) in usable {
-        if !dcs.iter().any(|(known, _)| *known == id) {
-            dcs.push((id, address));
-        }
-    }
-    session.set_dcs(dcs);
 }
 
 async fn get_me(caller: &Caller) -> Result<Bytes, CallError> {

@@ -61,10 +61,11 @@ pub enum DecryptError {
 ///
 /// On entry it holds [`PACKET_HEADER`] bytes of any content and then the plaintext: salt, session id, message id,
 /// seq_no, length, body. Up to 27 bytes of padding are added, so a caller reserves them to spare a copy.
+/// Returns the token of the packet's [quick acknowledgment](quick_ack_token).
 ///
 /// # Panics
 /// If `packet` is shorter than [`PACKET_HEADER`].
-pub fn encrypt_message(key: &AuthKey, direction: Direction, packet: &mut BytesMut, random: &mut dyn Random) {
+pub fn encrypt_message(key: &AuthKey, direction: Direction, packet: &mut BytesMut, random: &mut dyn Random) -> u32 {
     let plaintext = packet.len() - PACKET_HEADER;
     // The least padding of at least 12 bytes that makes whole blocks: 12 to 27.
     let padding = 12 + (16 - (plaintext + 12) % 16) % 16;
@@ -72,11 +73,13 @@ pub fn encrypt_message(key: &AuthKey, direction: Direction, packet: &mut BytesMu
     let (header, data) = packet.split_at_mut(PACKET_HEADER);
     random.fill(&mut data[plaintext..]);
 
-    let msg_key = msg_key(key, direction, data);
+    let large = msg_key_large(key, direction, data);
+    let msg_key = middle(&large);
     let (aes_key, aes_iv) = aes_key_iv(key, direction, &msg_key);
     ige_encrypt(&aes_key, &aes_iv, data);
     header[..8].copy_from_slice(&key.id_bytes());
     header[8..].copy_from_slice(&msg_key);
+    quick_ack_token(&large)
 }
 
 /// Decrypts `packet` in place and returns its plaintext with the padding: salt, session id, message id, seq_no, length,
@@ -90,6 +93,15 @@ pub fn decrypt_message<'a>(
     direction: Direction,
     packet: &'a mut [u8],
 ) -> Result<&'a mut [u8], DecryptError> {
+    decrypt_with_token(key, direction, packet).map(|(plaintext, _)| plaintext)
+}
+
+/// [`decrypt_message`], with the token of the packet's [quick acknowledgment](quick_ack_token).
+pub fn decrypt_with_token<'a>(
+    key: &AuthKey,
+    direction: Direction,
+    packet: &'a mut [u8],
+) -> Result<(&'a mut [u8], u32), DecryptError> {
     let whole = packet.len();
     // An empty body needs 32 bytes and 12 of padding, which makes three blocks.
     if whole < PACKET_HEADER + 48 {
@@ -104,8 +116,8 @@ pub fn decrypt_message<'a>(
         return Err(DecryptError::WrongAuthKey(u64::from_le_bytes(id)));
     }
     let msg_key: [u8; 16] = std::array::from_fn(|i| header[8 + i]);
-    let expected = decrypt_and_hash(key, direction, aes_key_iv(key, direction, &msg_key), data);
-    if !bool::from(expected.ct_eq(&msg_key)) {
+    let large = decrypt_and_hash(key, direction, aes_key_iv(key, direction, &msg_key), data);
+    if !bool::from(middle(&large).ct_eq(&msg_key)) {
         return Err(DecryptError::WrongMsgKey);
     }
 
@@ -119,30 +131,36 @@ pub fn decrypt_message<'a>(
     if !PADDING.contains(&padding) {
         return Err(DecryptError::WrongPadding(padding));
     }
-    Ok(data)
+    Ok((data, quick_ack_token(&large)))
 }
 
-/// `msg_key` of a whole plaintext, padding included.
-fn msg_key(key: &AuthKey, direction: Direction, plaintext: &[u8]) -> [u8; 16] {
+/// What a server names a packet by that it acknowledges at once: the first 32 bits of the hash that `msg_key` is the middle
+/// of, little-endian, the most significant bit set. <https://core.telegram.org/mtproto/mtproto-transports#quick-ack>
+fn quick_ack_token(large: &[u8; 32]) -> u32 {
+    u32::from_le_bytes(std::array::from_fn(|i| large[i])) | 1 << 31
+}
+
+/// `msg_key_large` of a whole plaintext, padding included.
+fn msg_key_large(key: &AuthKey, direction: Direction, plaintext: &[u8]) -> [u8; 32] {
     let part = msg_key_part(key, direction);
-    middle(match AesniSha::detect() {
+    match AesniSha::detect() {
         Some(fast) => fast.sha256_prefixed(part, plaintext),
         None => sha256(&[part, plaintext]),
-    })
+    }
 }
 
-/// Decrypts `data` and returns the `msg_key` that the plaintext should have come with.
+/// Decrypts `data` and returns the `msg_key_large` of the plaintext.
 fn decrypt_and_hash(
     key: &AuthKey,
     direction: Direction,
     (aes_key, aes_iv): ([u8; 32], [u8; 32]),
     data: &mut [u8],
-) -> [u8; 16] {
+) -> [u8; 32] {
     match AesniSha::detect() {
-        Some(fast) => middle(fast.ige_decrypt_sha256(&aes_key, &aes_iv, data, msg_key_part(key, direction))),
+        Some(fast) => fast.ige_decrypt_sha256(&aes_key, &aes_iv, data, msg_key_part(key, direction)),
         None => {
             ige_decrypt(&aes_key, &aes_iv, data);
-            msg_key(key, direction, data)
+            msg_key_large(key, direction, data)
         }
     }
 }
@@ -153,7 +171,7 @@ fn msg_key_part(key: &AuthKey, direction: Direction) -> &[u8; 32] {
 }
 
 /// `msg_key` out of `msg_key_large`.
-fn middle(large: [u8; 32]) -> [u8; 16] {
+fn middle(large: &[u8; 32]) -> [u8; 16] {
     std::array::from_fn(|i| large[8 + i])
 }
 
@@ -208,7 +226,7 @@ mod tests {
     /// A packet with a right `msg_key` around any data: what only the other holder of the key could send.
     fn packet_of_raw_data(data: &[u8]) -> Vec<u8> {
         let mut data = data.to_vec();
-        let msg_key = msg_key(&key(), Direction::ToClient, &data);
+        let msg_key = middle(&msg_key_large(&key(), Direction::ToClient, &data));
         let (aes_key, aes_iv) = aes_key_iv(&key(), Direction::ToClient, &msg_key);
         ige_encrypt(&aes_key, &aes_iv, &mut data);
         [&key().id_bytes()[..], &msg_key, &data].concat()
@@ -248,6 +266,21 @@ mod tests {
             let mut packet = buffer[..].to_vec();
             let got = decrypt_message(&key(), Direction::ToServer, &mut packet).expect("their packet");
             assert_eq!(got[..sent.len()], sent);
+        }
+    }
+
+    /// <https://core.telegram.org/mtproto/mtproto-transports#quick-ack>
+    #[test]
+    fn both_ends_know_a_packet_by_the_same_quick_ack_token() {
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            let mut packet = BytesMut::zeroed(PACKET_HEADER);
+            packet.extend_from_slice(&plaintext(64, 64));
+            let token = encrypt_message(&key(), direction, &mut packet, &mut SeededRandom::new(1));
+            let (data, theirs) = decrypt_with_token(&key(), direction, &mut packet).expect("our own packet");
+            let at = if direction == Direction::ToServer { 88 } else { 96 };
+            let hash = sha256(&[&key().as_bytes()[at..at + 32], data]);
+            assert_eq!(token, u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3] | 0x80]));
+            assert_eq!(theirs, token);
         }
     }
 

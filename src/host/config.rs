@@ -9,8 +9,9 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
+use crate::client::WebSockets;
 use crate::mtproto::Transport;
-use crate::net::dial::Via;
+use crate::net::dial::{Via, WebSocket};
 
 /// The file's name where none is given.
 pub const FILE: &str = "moongram.toml";
@@ -65,7 +66,10 @@ pub struct Network {
     pub proxy: Via,
     pub ipv6: bool,
     pub pfs: Option<bool>,
+    /// One of several may have the same id: each is tried.
     pub dc: Vec<Dc>,
+    /// Read by `WebSocketsAt`.
+    pub websocket: WebSocketsAt,
     pub public_keys: Vec<PathBuf>,
     pub test_dc: bool,
 }
@@ -84,6 +88,40 @@ pub enum TransportName {
 pub struct Dc {
     pub id: i32,
     pub address: SocketAddr,
+}
+
+/// `websocket = true`, or `websocket = [{ id = 2, url = "ws://127.0.0.1:4430/apiws" }]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(untagged, expecting = "expected true, false, or a list of tables with id and url")]
+pub enum WebSocketsAt {
+    #[default]
+    #[serde(skip)]
+    Unsaid,
+    Telegram(bool),
+    Given(Vec<WebSocketAt>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct WebSocketAt {
+    pub id: i32,
+    pub url: String,
+}
+
+impl WebSocketsAt {
+    /// As the client wants it.
+    pub fn read(&self) -> Result<WebSockets> {
+        Ok(match self {
+            WebSocketsAt::Unsaid | WebSocketsAt::Telegram(false) => WebSockets::Off,
+            WebSocketsAt::Telegram(true) => WebSockets::Telegram,
+            WebSocketsAt::Given(given) => {
+                let read = |at: &WebSocketAt| {
+                    let socket = WebSocket::parse(&at.url).with_context(|| format!("`{}`", at.url));
+                    Ok((at.id, socket.context("`network.websocket`")?))
+                };
+                WebSockets::At(given.iter().map(read).collect::<Result<_>>()?)
+            }
+        })
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -153,8 +191,9 @@ impl Secret {
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["account", "accounts", "network", "scripts", "script", "http"]),
     ("account", &["api_id", "api_hash", "bot_token", "phone", "session", "passphrase", "flood_sleep_threshold"]),
-    ("network", &["transport", "obfuscated", "proxy", "ipv6", "pfs", "dc", "public_keys", "test_dc"]),
+    ("network", &["transport", "obfuscated", "proxy", "ipv6", "pfs", "dc", "websocket", "public_keys", "test_dc"]),
     ("network.dc", &["id", "address"]),
+    ("network.websocket", &["id", "url"]),
     ("scripts", &["folder", "include", "exclude", "limits"]),
     ("scripts.limits", &["memory", "cpu"]),
     ("script", &["*"]),
@@ -227,9 +266,7 @@ impl Config {
 fn ensure_supported(table: &toml::Table) -> Result<()> {
     let get = |section: &str, key: &str| table.get(section).and_then(|t| t.get(key));
     let is_on = |value: Option<&toml::Value>| value.is_some_and(|v| *v != toml::Value::Boolean(false));
-    for (section, key) in [("network", "ipv6"), ("account", "passphrase")] {
-        ensure!(!is_on(get(section, key)), "`{section}.{key}` is not supported by this version: take it out");
-    }
+    ensure!(!is_on(get("account", "passphrase")), "`account.passphrase` is not supported by this version: take it out");
     ensure!(!table.contains_key("accounts"), "several `[[accounts]]` are not supported by this version: use [account]");
     ensure!(!table.contains_key("http"), "`[http]` is not supported by this version: take it out");
     Ok(())
@@ -254,6 +291,13 @@ impl Network {
             _ => true,
         };
         ensure!(!full || carries_full, "`network.proxy`: an MTProxy does not carry the full transport");
+        let websockets = self.websocket.read()?;
+        if websockets != WebSockets::Off {
+            ensure!(!full, "`network.websocket`: the full transport does not go over WebSocket; choose another");
+            let mtproxy = matches!(self.proxy, Via::MtProxy { .. });
+            ensure!(!mtproxy, "`network.websocket`: an MTProxy carries no WebSocket; take one of the two out");
+            ensure!(self.dc.is_empty(), "`network.dc` and `network.websocket` both say where DCs are: take one out");
+        }
         Ok(())
     }
 }
@@ -484,6 +528,46 @@ mod tests {
         let environment = [("MOONGRAM_NETWORK_PROXY".to_owned(), "http://h:3128".to_owned())];
         let config = Config::parse(WHOLE, environment).expect("a configuration");
         assert_eq!(config.network.proxy.to_string(), "http://h:3128");
+    }
+
+    #[test]
+    fn several_addresses_of_a_dc_and_ipv6_are_read() {
+        let list = r#"dc = [{ id = 2, address = "127.0.0.1:1" }, { id = 2, address = "[::1]:2" }]"#;
+        let config = parse(&format!("[network]\nipv6 = true\n{list}")).expect("a configuration");
+        assert!(config.network.ipv6);
+        let read: Vec<_> = config.network.dc.iter().map(|dc| (dc.id, dc.address.to_string())).collect();
+        assert_eq!(read, [(2, "127.0.0.1:1".to_owned()), (2, "[::1]:2".to_owned())]);
+    }
+
+    #[test]
+    fn a_websocket_is_telegram_s_or_one_of_one_s_own() {
+        let read = |value: &str| {
+            let config = parse(&format!("[network]\n{value}")).expect("a configuration");
+            config.network.websocket.read().expect("checked")
+        };
+        assert_eq!(read(""), WebSockets::Off);
+        assert_eq!(read("websocket = false"), WebSockets::Off);
+        assert_eq!(read("websocket = true"), WebSockets::Telegram);
+        let own = WebSocket::parse("ws://127.0.0.1:4430/apiws").expect("a URL");
+        let given = r#"websocket = [{ id = 2, url = "ws://127.0.0.1:4430/apiws" }]"#;
+        assert_eq!(read(given), WebSockets::At(vec![(2, own)]));
+        let environment = [("MOONGRAM_NETWORK_WEBSOCKET".to_owned(), "true".to_owned())];
+        let config = Config::parse("", environment).expect("a configuration");
+        assert_eq!(config.network.websocket.read().expect("checked"), WebSockets::Telegram);
+        let refused = |rest: &str, expected: &str| {
+            let error = refusal(&format!("[network]\n{rest}"));
+            assert!(error.contains(expected), "{rest}: {error}");
+        };
+        refused("websocket = \"wss://h/\"", "`websocket`: expected true, false, or a list of tables with id and url");
+        refused("websocket = [{ id = 2, url = \"http://h/\" }]", "`network.websocket`: `http://h/`: the address of");
+        refused("websocket = [{ id = 2, uri = \"ws://h/\" }]", "did you mean `url`?");
+        refused("websocket = true\ntransport = \"full\"", "`network.websocket`: the full transport");
+        let mtproxy = "proxy = \"mtproxy://h:1?secret=00112233445566778899aabbccddeeff\"";
+        refused(&format!("websocket = true\n{mtproxy}"), "an MTProxy carries no WebSocket");
+        refused(
+            "websocket = true\ndc = [{ id = 2, address = \"127.0.0.1:1\" }]",
+            "`network.dc` and `network.websocket`",
+        );
     }
 
     #[test]

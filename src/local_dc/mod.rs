@@ -7,15 +7,17 @@
 //! socket ⇄ server::connection ⇄ server::Dc (sessions, mtproto::Engine) ⇄ api (methods) ⇄ telegram::Telegram ⇄ world::World
 //! ```
 //!
+//! The same port takes each transport of MTProto, obfuscated or not, and WebSocket at `ws://…/apiws`.
+//!
 //! From right to left each knows nothing of the one before it. Differences from Telegram's own DCs, on purpose: any api id and
 //! phone number are taken, the sign-in code is always [`LocalDc::code`], bots have no privacy mode (they get all messages of
 //! their groups), nothing is rate-limited, and there are no channels, files or secret chats.
 
 mod api;
-mod binding;
 mod events;
 mod keep;
 mod keys;
+mod layers;
 mod refusal;
 mod server;
 mod telegram;
@@ -34,6 +36,7 @@ use tokio::task::JoinHandle;
 
 pub use events::{Button, WorldEvent, Written};
 pub use keep::KeepError;
+pub use keys::Ending;
 pub use refusal::Refusal;
 pub use world::{Peer, Place};
 
@@ -73,12 +76,19 @@ pub struct Config {
     /// The file that the state is kept in; none keeps it in memory.
     pub keep: Option<PathBuf>,
     pub now: Now,
+    /// The longest that a temporary key is remembered, whatever its client asked for; to see clients renew theirs.
+    pub temporary_key_life: Option<Duration>,
 }
 
 impl Default for Config {
     /// Any free port of 127.0.0.1, in memory, by the system's clock.
     fn default() -> Config {
-        Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), keep: None, now: system_clock() }
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            keep: None,
+            now: system_clock(),
+            temporary_key_life: None,
+        }
     }
 }
 
@@ -154,7 +164,8 @@ impl LocalDc {
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
 
-        let dc = Dc::new(Telegram::new(world, keys, DC_ID, address));
+        let mut dc = Dc::new(Telegram::new(world, keys, DC_ID, address));
+        dc.temporary_key_life = config.temporary_key_life.map(|life| i32::try_from(life.as_secs()).unwrap_or(i32::MAX));
         let changed = dc.changed.clone();
         let shared = Arc::new(Shared { dc: Mutex::new(dc), now: config.now, rsa });
         let (stop, stopped) = watch::channel(false);
@@ -295,9 +306,34 @@ impl LocalDc {
         self.shared.dc().connections
     }
 
-    /// Key exchanges finished since the start.
+    /// Exchanges of permanent keys finished since the start.
     pub fn key_exchanges(&self) -> u64 {
         self.shared.dc().key_exchanges
+    }
+
+    /// Exchanges of temporary keys finished since the start.
+    pub fn temporary_key_exchanges(&self) -> u64 {
+        self.shared.dc().temporary_key_exchanges
+    }
+
+    /// Forgets all temporary keys, as a DC may at any time: <https://core.telegram.org/api/pfs>. Who uses one is told -404.
+    pub fn forget_temporary_keys(&self) {
+        self.shared.dc().telegram.keys.forget_temporary();
+    }
+
+    /// Forgets what the temporary keys are bound to: who uses one is told AUTH_KEY_PERM_EMPTY.
+    pub fn forget_bindings(&self) {
+        self.shared.dc().telegram.keys.forget_bindings();
+    }
+
+    /// Forgets the permanent keys that the account is signed in with: who uses one is told -404.
+    pub fn forget_keys_of(&self, account: i64) {
+        self.change(|telegram, _| telegram.keys.of(account).into_iter().for_each(|key| telegram.keys.remove(key)));
+    }
+
+    /// Ends every authorization of the account: its clients are told why when they call next.
+    pub fn end_sessions(&self, account: i64, ending: Ending) {
+        self.change(|telegram, _| telegram.keys.end(account, ending));
     }
 
     /// Ends all connections, as a network failure would. Clients may connect again.

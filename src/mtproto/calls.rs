@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use bytes::Bytes;
 
 use super::engine::Engine;
-use super::outbox::{Id, Outgoing, Ready, What};
+use super::outbox::{Id, Outgoing, Ready, What, head};
 use super::packet::body;
-use super::{Event, LostReason, MsgId, Side, Time};
+use super::{Event, LostReason, MsgId, RpcError, Side, Time};
 use crate::tl::types;
 
 /// The most ids that one service message names.
@@ -17,8 +17,22 @@ pub(super) const MAX_IDS: usize = 8192;
 /// How often a call may be refused before it is given up.
 const MAX_REFUSALS: u8 = 5;
 
+/// The server's word for a query whose predecessor failed. <https://core.telegram.org/api/invoking#helper-method-sequence>
+const MSG_WAIT_FAILED: &str = "MSG_WAIT_FAILED";
+
+/// In place of a predecessor that failed.
+const FAILED: MsgId = MsgId(0);
+
+/// A call that never arrived keeps its message id for this many seconds: "even if the other party should receive two copies of
+/// the message at the same time, the duplicate will be ignored". The id of an older one "is no longer valid".
+/// <https://core.telegram.org/mtproto/service_messages_about_messages#informational-message-regarding-status-of-messages>
+const KEPT_ID: i64 = 240;
+
 /// Service messages that are remembered for the case that the server refuses them.
 const MAX_REFUSABLE: usize = 64;
+
+/// Messages of this many bytes are not sent again before the client has asked for them.
+const ANNOUNCED: usize = 16 << 10;
 
 /// What a server keeps for a client that does not acknowledge; beyond it the oldest is let go, as after a session's end.
 const MAX_KEPT: usize = 8192;
@@ -32,12 +46,18 @@ pub(super) struct Call {
     pub container: Option<MsgId>,
     pub seqno: i32,
     pub refused: u8,
+    /// The calls to be done before it.
+    pub after: Vec<MsgId>,
+    /// The server has said that it came.
+    pub received: bool,
 }
 
 /// A client's messages that have been sent, by the ids they have on the wire.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     sent: HashMap<MsgId, Call>,
+    /// Names and ids on the wire of those in the packet that is being made.
+    pub leaving: Vec<(MsgId, MsgId)>,
     refusable: VecDeque<(MsgId, Option<MsgId>, Outgoing)>,
     /// Status requests, and the messages that they asked about.
     asked: Vec<(MsgId, Vec<MsgId>)>,
@@ -64,13 +84,35 @@ impl Calls {
             || self.sent.values().any(|call| call.container == Some(id))
     }
 
+    /// The id on the wire of the call of this name, while it has no answer.
+    pub fn wire_of(&self, handle: MsgId) -> Option<MsgId> {
+        match self.sent.get(&handle) {
+            Some(call) if call.handle == handle => Some(handle),
+            _ => self.sent.iter().find(|(_, call)| call.handle == handle).map(|(wire, _)| *wire),
+        }
+    }
+
     /// Forgets the call of this name and returns its id on the wire.
     pub fn forget(&mut self, handle: MsgId) -> Option<MsgId> {
-        let wire = match self.sent.get(&handle) {
-            Some(call) if call.handle == handle => handle,
-            _ => *self.sent.iter().find(|(_, call)| call.handle == handle)?.0,
-        };
+        let wire = self.wire_of(handle)?;
         self.sent.remove(&wire).map(|_| wire)
+    }
+
+    /// What stands before a query to be done after these calls: those that were done need not be named.
+    pub fn head(&self, after: &[MsgId]) -> Vec<u8> {
+        if after.is_empty() {
+            return Vec::new();
+        }
+        let leaving = |handle| self.leaving.iter().find(|(name, _)| *name == handle).map(|(_, wire)| *wire);
+        let wire = |handle: &MsgId| leaving(*handle).or_else(|| self.wire_of(*handle));
+        head(&after.iter().filter_map(wire).map(|wire| wire.0).collect::<Vec<i64>>())
+    }
+
+    /// Notes that the server has the message of this id. Its call's name, if this is news.
+    fn receive(&mut self, wire: MsgId) -> Option<MsgId> {
+        let call = self.sent.get_mut(&wire).filter(|call| !call.received)?;
+        call.received = true;
+        Some(call.handle)
     }
 
     /// All messages that went out under this id or in a container of this id: None if there is no such id.
@@ -112,27 +154,37 @@ impl Calls {
     /// A copy of the call as it was sent, id and all.
     pub fn again(&self, wire: MsgId) -> Option<Outgoing> {
         let call = self.sent.get(&wire)?;
-        Some(Outgoing { body: call.body.clone(), content: true, what: What::Again, id: Id::Kept(wire, call.seqno) })
+        let body = match self.head(&call.after) {
+            head if head.is_empty() => call.body.clone(),
+            head => [&head[..], &call.body[..]].concat().into(),
+        };
+        Some(Outgoing { body, content: true, what: What::Again, id: Id::Kept(wire, call.seqno) })
     }
 }
 
 impl Engine {
     /// A message left in a packet: remembers what has to be.
     pub(super) fn note_sent(&mut self, ready: Ready, container: Option<MsgId>, now: Time) {
-        let Ready { id, seqno, message } = ready;
+        let Ready { id, seqno, message, .. } = ready;
+        if let What::Call { handle, refused, after } = message.what {
+            let call = Call { handle, body: message.body, container, seqno, refused, after, received: false };
+            self.calls.sent.insert(id, call);
+            self.outbox.carried.push(id);
+            return;
+        }
+        // A copy of a call is refused with its new container.
+        if let (What::Again, Some(call)) = (&message.what, self.calls.sent.get_mut(&id)) {
+            call.container = container;
+            return;
+        }
         match (&message.what, self.side) {
-            (What::Call { handle, refused }, _) => {
-                let (handle, refused) = (*handle, *refused);
-                self.calls.sent.insert(id, Call { handle, body: message.body, container, seqno, refused });
-                return;
-            }
             (What::StateReq(about), _) => self.calls.asked.push((id, about.clone())),
             (What::ToClient { answers }, _) => {
                 self.kept.insert(id, Sent { seqno, answers: *answers, body: message.body });
                 return;
             }
             (What::Momentary, _) => self.liveness.ping_left(now.mono),
-            (What::Service | What::Again, _) => {}
+            (What::Call { .. } | What::Service | What::Again, _) => {}
         }
         // Only a server refuses.
         if self.side == Side::Client {
@@ -157,8 +209,8 @@ impl Engine {
         }
     }
 
-    /// Sends calls again that the server has certainly not received, under new ids.
-    pub(super) fn send_unreceived_again(&mut self, mut calls: Vec<Call>) {
+    /// Sends calls again that no session of the server can have done, under new ids.
+    pub(super) fn send_all_again(&mut self, mut calls: Vec<Call>) {
         calls.sort_by_key(|call| std::cmp::Reverse(call.handle));
         for call in calls {
             let refused = call.refused;
@@ -166,14 +218,70 @@ impl Engine {
         }
     }
 
+    /// Sends calls again that this session of the server has not received: under their old ids, so that a copy which comes late
+    /// after all is not done a second time; under new ones when the old ones are too old for that.
+    pub(super) fn send_unreceived_again(&mut self, mut wires: Vec<MsgId>, now: Time) {
+        wires.sort_by_key(|wire| std::cmp::Reverse(*wire));
+        let seconds = self.clock.unix(now).as_secs() as i64;
+        for wire in wires {
+            let Some(call) = self.calls.sent.get(&wire) else { continue };
+            // What it waits for may be on its way to another id.
+            let is_sent = |handle: &MsgId| !self.outbox.queue.iter().any(|queued| queued.what.is_call(*handle));
+            let keeps_id = seconds - wire.seconds() < KEPT_ID && call.after.iter().all(is_sent);
+            if keeps_id {
+                self.calls.again(wire).into_iter().for_each(|again| self.outbox.push_front(again));
+            } else if let Some(call) = self.calls.take(wire) {
+                let refused = call.refused;
+                self.send_again(call, refused);
+            }
+        }
+    }
+
     fn send_again(&mut self, call: Call, refused: u8) {
-        let what = What::Call { handle: call.handle, refused };
+        let Call { handle, after, body, .. } = call;
+        if after.contains(&FAILED) {
+            return self.fail(handle);
+        }
         let id = self.response_id();
-        self.outbox.push_front(Outgoing { body: call.body, content: true, what, id });
+        let what = What::Call { handle, refused, after };
+        self.outbox.push_call(handle, Outgoing { body, content: true, what, id });
     }
 
     pub(super) fn lose(&mut self, call: Call, reason: LostReason) {
         self.events.push_back(Event::QueryLost { to: call.handle, body: call.body, reason });
+        self.fail_dependents(call.handle);
+    }
+
+    /// What was to be done after this call, and has not been sent, is not sent any more: as the server would, it answers
+    /// "400 MSG_WAIT_FAILED". What is on its way the server answers itself.
+    /// <https://core.telegram.org/api/invoking#helper-method-sequence>
+    pub(super) fn fail_dependents(&mut self, failed: MsgId) {
+        for call in self.calls.sent.values_mut() {
+            call.after.iter_mut().filter(|handle| **handle == failed).for_each(|handle| *handle = FAILED);
+        }
+        let depends = |message: &Outgoing| match &message.what {
+            What::Call { handle, after, .. } if after.contains(&failed) => Some(*handle),
+            _ => None,
+        };
+        let dependents: Vec<MsgId> = self.outbox.queue.iter().filter_map(depends).collect();
+        if !dependents.is_empty() {
+            self.outbox.queue.retain(|message| depends(message).is_none());
+            dependents.into_iter().for_each(|handle| self.fail(handle));
+        }
+    }
+
+    fn fail(&mut self, handle: MsgId) {
+        let error = RpcError { code: 400, message: MSG_WAIT_FAILED.to_owned() };
+        self.events.push_back(Event::Reply { to: handle, result: Err(error) });
+        self.fail_dependents(handle);
+    }
+
+    /// Client: the server has the message of this id, whatever becomes of it.
+    pub(super) fn received_by_server(&mut self, wire: MsgId) {
+        self.ids.accepted(wire);
+        if let Some(call) = self.calls.receive(wire) {
+            self.events.push_back(Event::Received { call });
+        }
     }
 
     /// Asks the server which of the calls on their way it has received.
@@ -201,9 +309,27 @@ impl Engine {
     /// "The server would re-send the missing response at the first opportunity":
     /// <https://core.telegram.org/mtproto/service_messages#cancellation-of-an-rpc-query>
     pub(super) fn send_kept_again(&mut self) {
-        for (id, sent) in self.kept.messages.iter().rev() {
-            self.outbox.push_front(sent.again(*id));
+        let ids: Vec<MsgId> = self.kept.messages.keys().rev().copied().collect();
+        for id in ids {
+            self.again_or_announced(id).into_iter().for_each(|again| self.outbox.push_front(again));
         }
+    }
+
+    /// Server: a copy of a message that the client has not acknowledged. Of a large one only the news that it is there: "if the
+    /// response is small, the server may re-send the answer itself instead".
+    /// <https://core.telegram.org/mtproto/service_messages_about_messages#extended-voluntary-communication-of-status-of-one-message>
+    pub(super) fn again_or_announced(&self, id: MsgId) -> Option<Outgoing> {
+        let sent = self.kept.messages.get(&id)?;
+        if sent.body.len() < ANNOUNCED {
+            return Some(sent.again(id));
+        }
+        let bytes = sent.body.len() as i32;
+        let body = match sent.answers {
+            Some(query) => body(types::MsgDetailedInfo { msg_id: query.0, answer_msg_id: id.0, bytes, status: 0 }),
+            None => body(types::MsgNewDetailedInfo { answer_msg_id: id.0, bytes, status: 0 }),
+        };
+        // The next connection tells it anew.
+        Some(Outgoing { body, content: false, what: What::Momentary, id: self.response_id() })
     }
 }
 

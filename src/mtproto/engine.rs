@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::binding::Binding;
 use super::calls::{Calls, Kept};
 use super::gzip::deflate;
 use super::handle::acks::Acks;
@@ -15,9 +16,9 @@ use super::handle::ping::Liveness;
 use super::handle::salts::{FutureSalt, Salts};
 use super::handle::session::SessionStart;
 use super::ids::{IdKind, MsgIds, Received, SeqNos, ServerClock};
-use super::outbox::{Id, Outbox, Outgoing, What};
+use super::outbox::{Id, MAX_BODY, Outbox, Outgoing, What, head_length};
 use super::packet::body;
-use super::{Event, MsgId, Opened, PacketError, Side, Time, open};
+use super::{Event, LostReason, MsgId, Opened, PacketError, Side, Time, open};
 use crate::crypto::{AuthKey, Random};
 use crate::tl::envelope::GzipPacked;
 use crate::tl::types;
@@ -103,6 +104,8 @@ pub struct Engine {
     /// Server: what the client has not acknowledged yet.
     pub(super) kept: Kept,
     pub(super) session: SessionStart,
+    /// Client: the query that binds this engine's temporary key, by the handle of its call.
+    pub(super) binding: Option<(MsgId, Binding)>,
     pub(super) timing: Timing,
     gzip_from: usize,
     pub(super) random: Box<dyn Random + Send>,
@@ -126,6 +129,7 @@ impl Engine {
             running: HashSet::new(),
             kept: Kept::default(),
             session: SessionStart::new(random.i64()),
+            binding: None,
             timing: config.timing,
             gzip_from: config.gzip_from,
             auth_key: config.auth_key,
@@ -136,23 +140,53 @@ impl Engine {
     /// Client: sends an RPC query, a boxed function, and returns the name by which its answer will be told.
     /// It is kept until it is answered, lost or cancelled.
     pub fn send(&mut self, body: Bytes, now: Time) -> MsgId {
+        self.send_after(body, Vec::new(), now)
+    }
+
+    /// Client: [`send`](Self::send) for a query that the server shall do only when these calls are done, and not at all if one
+    /// of them fails: its answer is 400 `MSG_WAIT_FAILED` then. A call that has its answer already, or that is not known,
+    /// counts as done.
+    ///
+    /// A server waits only so long ("0.5 seconds, this value may change") before it does the query just the same, or answers
+    /// -503 `MSG_WAIT_TIMEOUT`: <https://core.telegram.org/api/invoking#helper-method-sequence>
+    pub fn send_after(&mut self, body: Bytes, after: Vec<MsgId>, now: Time) -> MsgId {
         debug_assert_eq!(self.side, Side::Client);
         let handle = self.next_id(IdKind::FromClient, now);
         let body = self.packed(body);
-        let what = What::Call { handle, refused: 0 };
+        let length = body.len() + head_length(&after);
+        if length > MAX_BODY {
+            self.events.push_back(Event::QueryLost { to: handle, body, reason: LostReason::TooLarge(length) });
+            return handle;
+        }
+        let what = What::Call { handle, refused: 0, after };
         self.outbox.push(Outgoing { body, content: true, what, id: Id::Reserved(handle) });
         self.liveness.began_to_wait(now.mono);
         handle
     }
 
+    /// Client: binds this engine's key, a temporary one, to a permanent key until `expires_at` (Unix seconds of the server's
+    /// clock): sends auth.bindTempAuthKey, whose proof is made for whichever message id it goes out with. The answer is told by
+    /// the name returned, as a call's.
+    ///
+    /// <https://core.telegram.org/method/auth.bindTempAuthKey>
+    pub fn bind(&mut self, permanent: AuthKey, expires_at: i32, now: Time) -> MsgId {
+        let (temporary, session, nonce) = (self.auth_key.id(), self.session_id, self.random.i64());
+        let binding = Binding { permanent, temporary, session, nonce, expires_at };
+        let body = binding.query(MsgId::default(), &mut *self.random);
+        let handle = self.send(body, now);
+        self.binding = Some((handle, binding));
+        handle
+    }
+
     /// Client: forgets a call; its answer, should one come, is dropped, and the server is told not to bother.
     pub fn cancel(&mut self, call: MsgId) {
-        let queued = |message: &Outgoing| matches!(message.what, What::Call { handle, .. } if handle == call);
-        if let Some(at) = self.outbox.queue.iter().position(queued) {
+        if let Some(at) = self.outbox.queue.iter().position(|message| message.what.is_call(call)) {
             self.outbox.queue.remove(at);
         } else if let Some(wire) = self.calls.forget(call) {
+            self.outbox.queue.retain(|message| !matches!(message.id, Id::Kept(again, _) if again == wire));
             self.drop_answer(wire);
         }
+        self.fail_dependents(call);
     }
 
     /// Server: sends an update, a boxed `Updates`. It is kept until it is acknowledged.
@@ -197,8 +231,19 @@ impl Engine {
         let result = self.handle_outer(opened, now);
         if !matches!(result, Err(ref error) if error.is_fatal()) {
             self.liveness.heard(now.mono, self.calls.len() > 0);
+            self.plan_first_salts(now);
         }
         result
+    }
+
+    /// Client: the server has taken a packet, and said so [at once](super::Frame::QuickAck). That it has the calls in it is
+    /// told by [`Event::Received`]; a token that belongs to no packet is ignored.
+    /// <https://core.telegram.org/mtproto/mtproto-transports#quick-ack>
+    pub fn handle_quick_ack(&mut self, token: u32, now: Time) {
+        let Some(at) = self.outbox.quick_acks.iter().position(|(sent, _)| *sent == token) else { return };
+        let Some((_, calls)) = self.outbox.quick_acks.remove(at) else { return };
+        self.liveness.heard(now.mono, self.calls.len() > 0);
+        calls.into_iter().for_each(|wire| self.received_by_server(wire));
     }
 
     /// Server: whether [`handle_opened`](Self::handle_opened) is going to take the packet as new. One that is not may be a
@@ -220,12 +265,13 @@ impl Engine {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, in monotonic time. Ask again after every call
     /// of anything else.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.acks.due().into_iter().chain(self.liveness_due()).min()
+        self.acks.due().into_iter().chain(self.liveness_due()).chain(self.salts.due()).min()
     }
 
-    /// Does what is due: acknowledgments, pings, the end of patience. Poll for events and packets afterwards.
+    /// Does what is due: acknowledgments, pings, salts, the end of patience. Poll for events and packets afterwards.
     pub fn handle_timeout(&mut self, now: Time) {
         self.handle_liveness(now);
+        self.ask_for_salts(now);
     }
 
     /// The session goes on over a new connection.
@@ -236,10 +282,14 @@ impl Engine {
     ///
     /// Server: what the client has not acknowledged is sent again under the same message ids.
     pub fn reconnected(&mut self, now: Time) {
+        self.outbox.quick_acks.clear();
         self.outbox.queue.retain(|message| !matches!(message.what, What::Momentary | What::Again));
         self.liveness = Liveness::new(now.mono, &self.timing);
         match self.side {
-            Side::Client => self.ask_about_calls(),
+            Side::Client => {
+                self.ask_about_calls();
+                self.plan_salts(now);
+            }
             Side::Server => self.send_kept_again(),
         }
         self.session.reconnects += 1;

@@ -14,6 +14,8 @@ use crate::tl::DecodeError;
 pub enum Event {
     /// Client: the answer to the call that [`Engine::send`](super::Engine::send) named `to`; never compressed.
     Reply { to: MsgId, result: Result<Bytes, RpcError> },
+    /// Client: the server has received this call, and told so before its answer. Whether it is done nobody knows.
+    Received { call: MsgId },
     /// Client: a message that nobody asked for, never compressed: one boxed `Updates`, in practice.
     Update(Bytes),
     /// Client: the call will get no answer, and nobody can say whether it was done, except as `reason` tells.
@@ -69,12 +71,14 @@ pub enum LostReason {
     Unreadable,
     /// The server refused the call again and again, last with this code of `bad_msg_notification`: it was not done.
     Refused(i32),
+    /// The call has this many bytes, more than [`MAX_BODY`](super::MAX_BODY): it was not sent.
+    TooLarge(usize),
 }
 
 impl LostReason {
     /// The call was certainly not done, so it may be sent again whatever it does.
     pub fn certainly_not_done(self) -> bool {
-        matches!(self, LostReason::Refused(_))
+        matches!(self, LostReason::Refused(_) | LostReason::TooLarge(_))
     }
 }
 

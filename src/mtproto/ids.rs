@@ -10,6 +10,9 @@ use super::{MsgId, PacketError, Time};
 const OLDEST: i64 = 300;
 const NEWEST: i64 = 30;
 
+/// Clocks that differ by less agree: far less than any window, far more than what ids run ahead when many are made at once.
+const TOLERANCE: Duration = Duration::from_secs(5);
+
 /// How many received messages are remembered. Whoever sends more within the window meets a floor below which nothing
 /// is believed to be new. <https://core.telegram.org/mtproto/security_guidelines#checking-msg-id>
 const REMEMBERED: usize = 4096;
@@ -52,10 +55,29 @@ impl ServerClock {
 
     /// Sets the clock by a message that the server wrote just now.
     pub fn set(&mut self, written: MsgId, now: Time) {
+        self.set_to(msg_id_time(written), now);
+    }
+
+    fn set_to(&mut self, unix: Duration, now: Time) {
         let nanos = |time: Duration| time.as_nanos() as i64;
-        let unix = msg_id_time(written);
         self.offset_nanos = nanos(unix).saturating_sub(nanos(now.unix));
         self.base = (now.mono, unix);
+    }
+
+    /// The server's clock shows at least the time in a message of its that has come.
+    pub fn at_least(&mut self, written: MsgId, now: Time) {
+        let least = msg_id_time(written);
+        if least > self.unix(now) + TOLERANCE {
+            self.set_to(least, now);
+        }
+    }
+
+    /// The server's clock shows at most the time in a message that it wrote this long ago, and that long.
+    pub fn at_most(&mut self, written: MsgId, ago: Duration, now: Time) {
+        let most = msg_id_time(written) + ago;
+        if most + TOLERANCE < self.unix(now) {
+            self.set_to(most, now);
+        }
     }
 
     /// Refuses a message outside of the time window.
@@ -104,6 +126,8 @@ impl IdKind {
 #[derive(Debug, Default)]
 pub(super) struct MsgIds {
     last: i64,
+    /// The newest that the peer has said to have.
+    accepted: i64,
 }
 
 impl MsgIds {
@@ -119,10 +143,15 @@ impl MsgIds {
         MsgId(self.last)
     }
 
-    /// Our clock was ahead of the server's: goes back, but never below what the server may have accepted.
+    /// The peer has the message of this id.
+    pub fn accepted(&mut self, id: MsgId) {
+        self.accepted = self.accepted.max(id.0);
+    }
+
+    /// Our clock was ahead of the server's: goes back, but never below what the server has accepted, or may have.
     pub fn rewind(&mut self, server_time: Duration) {
         let acceptable = (server_time.as_secs() as i64 + NEWEST - 1) << 32;
-        self.last = self.last.min(acceptable);
+        self.last = self.last.min(acceptable.max(self.accepted));
     }
 }
 

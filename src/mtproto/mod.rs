@@ -8,6 +8,7 @@
 //! socket bytes ⇄ [`Framing`] ⇄ packets ⇄ [`Engine`] (or the key exchange) ⇄ queries, replies, updates
 //! ```
 //!
+//! * [`binding`]: the proof that binds a temporary key to a permanent one;
 //! * [`framing`]: how packets follow one another on a byte stream, obfuscated or not;
 //! * [`mtproxy`], [`faketls`]: what an MTProxy has to be told, and the stream disguised as TLS for it;
 //! * [`packet`]: what is inside an encrypted packet, and the checks made before anything is parsed;
@@ -17,6 +18,7 @@
 use std::fmt;
 use std::time::Duration;
 
+pub mod binding;
 mod calls;
 pub mod engine;
 mod event;
@@ -37,6 +39,7 @@ pub use event::{Event, LostReason, PacketError, RpcError};
 pub use framing::{Frame, FrameError, Framing, Proxy, Transport};
 pub use gzip::InflateError;
 pub use handle::salts::FutureSalt;
+pub use outbox::MAX_BODY;
 pub use packet::{Opened, auth_key_id, open};
 
 /// Which end of a connection a value plays.

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{MsgId, PacketError, Side};
-use crate::crypto::{AuthKey, Direction, MIN_PLAINTEXT, PACKET_HEADER, decrypt_message};
+use crate::crypto::{AuthKey, Direction, MIN_PLAINTEXT, PACKET_HEADER, decrypt_with_token};
 use crate::tl::{DecodeError, Reader, Tl};
 
 /// The auth key that a packet is for; 0 means an unencrypted message of the key exchange. None if it is too short.
@@ -45,6 +45,9 @@ impl Message {
 pub struct Opened {
     pub salt: i64,
     pub session_id: i64,
+    /// What a server names the packet by, should its sender have asked for a quick acknowledgment: the token of
+    /// [`Framing::encode_quick_ack`](super::Framing::encode_quick_ack).
+    pub quick_ack: u32,
     pub(super) message: Message,
 }
 
@@ -63,14 +66,15 @@ pub fn open(key: &AuthKey, from: Side, mut packet: BytesMut) -> Result<Opened, P
         Side::Client => Direction::ToServer,
         Side::Server => Direction::ToClient,
     };
-    let mut header: &[u8] = decrypt_message(key, direction, &mut packet)?;
+    let (plaintext, quick_ack) = decrypt_with_token(key, direction, &mut packet)?;
+    let mut header: &[u8] = plaintext;
     let salt = header.get_i64_le();
     let session_id = header.get_i64_le();
     let id = MsgId(header.get_i64_le());
     let seqno = header.get_i32_le();
     let length = header.get_u32_le() as usize;
     let body = packet.freeze().slice(PACKET_HEADER + MIN_PLAINTEXT..).split_to(length);
-    Ok(Opened { salt, session_id, message: Message { id, seqno, body } })
+    Ok(Opened { salt, session_id, quick_ack, message: Message { id, seqno, body } })
 }
 
 /// A service message as the body of a message.

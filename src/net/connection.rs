@@ -1,13 +1,12 @@
 //! The handle on a connection, and what it tells.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Clock;
-use super::dial::Via;
+use super::dial::{Endpoint, Via};
 use super::driver::Driver;
 use super::updates::{self, Updates};
 use crate::crypto::{AuthKey, RsaPublicKey};
@@ -21,7 +20,8 @@ const MAX_WAITING_CALLS: usize = 256;
 pub struct Options {
     /// The DC's number; 10,000 more for a test DC, as the exchange wants it.
     pub dc: i32,
-    pub address: SocketAddr,
+    /// Where it listens. Of several addresses each is tried, the first first.
+    pub endpoint: Endpoint,
     pub transport: Transport,
     /// Makes the stream look random to those who look on; not with the full transport.
     pub obfuscated: bool,
@@ -72,9 +72,12 @@ pub enum Fatal {
     /// The server does not know the auth key (transport error -404). <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
     #[error("the server does not know this session's auth key")]
     KeyUnknown,
-    /// Transport error -444.
+    /// Transport error -444, at every address.
     #[error("the address does not belong to DC {0}")]
     WrongDc(i32),
+    /// The server cannot prove who it is by any key that it would be believed by, at every address; says by which it could.
+    #[error("{0}")]
+    UnknownServer(String),
 }
 
 /// Why a call got no result.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,10 @@ pub(super) struct Driver {
     pending: HashMap<MsgId, oneshot::Sender<Result<Bytes, CallFailure>>>,
     /// The server refused the key since it last accepted it.
     key_refused: bool,
+    /// Where the socket of now leads to.
+    remote: Option<SocketAddr>,
+    /// The server has said something on it that only the holder of the key could say.
+    heard: bool,
     backoff: Backoff,
 }
 
@@ -52,6 +57,8 @@ pub(super) struct Driver {
 pub(super) enum Broken {
     /// Connect anew.
     Because(String),
+    /// Connect to another address; if there is none, do not.
+    Refused(Fatal),
     /// Do not.
     Fatal(Fatal),
     /// Nobody holds the connection any more.
@@ -95,6 +102,8 @@ impl Driver {
             engine: None,
             pending: HashMap::new(),
             key_refused: false,
+            remote: None,
+            heard: false,
             backoff: Backoff::new(),
         }
     }
@@ -113,10 +122,10 @@ impl Driver {
             }
             let broken = self.connect_and_drive().await;
             let was_connected = self.status.borrow().connected;
-            let reason = match broken {
+            let reason = match self.choose_address(broken) {
                 Broken::Unwanted => return,
                 Broken::Because(reason) => reason,
-                Broken::Fatal(fatal) => {
+                Broken::Refused(fatal) | Broken::Fatal(fatal) => {
                     tracing::error!("connection to DC {dc}: {fatal}");
                     self.status.send_modify(|status| {
                         status.connected = false;
@@ -132,7 +141,7 @@ impl Driver {
             if was_connected {
                 tracing::info!("connection {number} to DC {dc} was lost ({reason}); connecting again");
             } else {
-                tracing::warn!("no connection to DC {dc} at {}: {reason}", self.options.address);
+                tracing::warn!("no connection to DC {dc} at {}: {reason}", self.options.endpoint);
             }
             self.status.send_modify(|status| {
                 status.connected = false;
@@ -141,7 +150,23 @@ impl Driver {
         }
     }
 
+    /// Which address comes first the next time. Happy eyeballs sees to those that cannot be reached; one that can, and
+    /// is of no use, would otherwise be chosen again and again.
+    fn choose_address(&mut self, broken: Broken) -> Broken {
+        let Some(remote) = self.remote.take() else { return broken };
+        let endpoint = &mut self.options.endpoint;
+        match broken {
+            Broken::Refused(fatal) if endpoint.strike(remote) => because(fatal),
+            Broken::Because(reason) if !self.heard => {
+                endpoint.avoid(remote);
+                Broken::Because(reason)
+            }
+            broken => broken,
+        }
+    }
+
     async fn connect_and_drive(&mut self) -> Broken {
+        self.heard = false;
         let target = self.target();
         let dialed = tokio::select! {
             result = dial(&target, &self.options.via, &self.clock) => match result {
@@ -150,6 +175,7 @@ impl Driver {
             },
             () = self.status.closed() => return Broken::Unwanted,
         };
+        self.remote = dialed.remote;
         let (reading, writing) = tokio::io::split(dialed.stream);
         let mut socket = Socket {
             reading,
@@ -179,7 +205,8 @@ impl Driver {
             status.connections += 1;
         });
         let number = self.status.borrow().connections;
-        tracing::info!("connected to DC {} at {} (connection {number})", self.options.dc, self.options.address);
+        let at = self.remote.map_or_else(|| self.options.endpoint.to_string(), |remote| remote.to_string());
+        tracing::info!("connected to DC {} at {at} (connection {number})", self.options.dc);
         match self.drive(&mut socket).await {
             Err(broken) => broken,
             Ok(never) => match never {},
@@ -187,11 +214,12 @@ impl Driver {
     }
 
     fn target(&self) -> Target {
-        let Options { dc, address, transport, obfuscated, .. } = self.options;
+        let Options { dc, transport, obfuscated, .. } = self.options;
         let id = u16::try_from(dc % TEST_DCS).unwrap_or_default();
         let dc = ProxyDc { test: dc > TEST_DCS, ..ProxyDc::new(id) };
         let time_offset = self.engine.as_ref().map_or(0, Engine::time_offset);
-        Target { obfuscated, time_offset, patience: DIAL_PATIENCE, ..Target::new(dc, vec![address], transport) }
+        let endpoint = self.options.endpoint.clone();
+        Target { endpoint, dc, transport, obfuscated, time_offset, patience: DIAL_PATIENCE }
     }
 
     fn begin_session(&mut self, key: Key) {
@@ -270,6 +298,12 @@ impl Driver {
                     // Only the holder of the key could have made the packet.
                     self.key_refused = false;
                     self.backoff.reset();
+                    if !self.heard {
+                        self.heard = true;
+                        if let Some(remote) = self.remote {
+                            self.options.endpoint.prefer(remote);
+                        }
+                    }
                 }
                 Err(error) if error.is_fatal() => return Err(because(error)),
                 Err(error) => {
@@ -293,7 +327,7 @@ impl Driver {
                 self.key_refused = true;
                 because("the server does not know the auth key")
             }
-            444 => Broken::Fatal(Fatal::WrongDc(self.options.dc)),
+            444 => Broken::Refused(Fatal::WrongDc(self.options.dc)),
             429 => {
                 self.backoff.at_least(FLOOD_PAUSE);
                 because("too many connections to this server")

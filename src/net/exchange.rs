@@ -3,11 +3,11 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Clock;
-use super::connection::{Key, Options};
+use super::connection::{Fatal, Key, Options};
 use super::driver::{Broken, Socket, because};
 use crate::crypto::SystemRandom;
 use crate::mtproto::Frame;
-use crate::mtproto::exchange::ClientExchange;
+use crate::mtproto::exchange::{ClientExchange, ExchangeError};
 
 /// Agrees on an auth key. <https://core.telegram.org/mtproto/auth_key>
 pub(super) async fn exchange(
@@ -32,7 +32,11 @@ pub(super) async fn exchange(
         }
         match socket.framing.decode(&mut socket.input).map_err(because)? {
             Some(Frame::Packet(packet)) => {
-                exchange.handle_packet(&packet, clock.now(), random).map_err(because)?;
+                exchange.handle_packet(&packet, clock.now(), random).map_err(|error| match error {
+                    // It says the same the next time.
+                    ExchangeError::UnknownKeys(_) => Broken::Refused(Fatal::UnknownServer(error.to_string())),
+                    error => because(error),
+                })?;
             }
             Some(Frame::TransportError(code)) => {
                 return Err(because(format!("transport error {code} in the key exchange")));

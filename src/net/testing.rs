@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::dial::Via;
+use super::dial::{Endpoint, Via};
 use super::{Clock, Key, Options};
 use crate::crypto::{AuthKey, Random, SystemRandom};
 use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, Side, Transport, open};
@@ -64,7 +64,7 @@ impl Server {
     pub fn options(&self) -> Options {
         Options {
             dc: 2,
-            address: self.address,
+            endpoint: Endpoint::at([self.address]),
             transport: Transport::Intermediate,
             obfuscated: false,
             via: Via::Direct,

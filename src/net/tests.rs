@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dial::Endpoint;
 use super::testing::{Answer, Server, moment, soon, stepped_clock};
 use super::*;
 
@@ -175,7 +176,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let server = Server::start(echo).await;
-    let options = Options { address, ..server.options() };
+    let options = Options { endpoint: Endpoint::at([address]), ..server.options() };
     let (connection, _updates) = Connection::open(options, Clock::real());
     let mut status = connection.status();
     soon(status.wait_for(|status| status.trouble.is_some())).await.unwrap();

@@ -6,6 +6,21 @@ use super::reader::{DecodeError, Reader};
 use super::schema::{Definition, Kind, Type, by_id};
 use super::value::Value;
 
+/// Which definitions may be met.
+pub(super) trait Known {
+    fn by_id(id: u32) -> Option<&'static Definition>;
+}
+
+/// Those of this layer.
+struct ThisLayer;
+
+impl Known for ThisLayer {
+    #[inline]
+    fn by_id(id: u32) -> Option<&'static Definition> {
+        by_id(id)
+    }
+}
+
 /// Reads one boxed constructor or function, which must be all there is.
 pub fn decode_object(bytes: &[u8]) -> Result<Object, DecodeError> {
     let mut reader = Reader::new(bytes);
@@ -16,6 +31,10 @@ pub fn decode_object(bytes: &[u8]) -> Result<Object, DecodeError> {
 
 /// Reads one value of a type. Bytes may follow.
 pub fn decode_value(reader: &mut Reader, ty: &Type) -> Result<Value, DecodeError> {
+    value::<ThisLayer>(reader, ty)
+}
+
+fn value<K: Known>(reader: &mut Reader, ty: &Type) -> Result<Value, DecodeError> {
     Ok(match ty {
         Type::Flags => Value::Int(reader.id()?.into()),
         Type::Int => Value::Int(reader.int()?.into()),
@@ -29,21 +48,21 @@ pub fn decode_value(reader: &mut Reader, ty: &Type) -> Result<Value, DecodeError
         Type::Int256 => Value::Int256(*reader.array()?),
         Type::Boxed(ty) => {
             let id = reader.id()?;
-            match by_id(id) {
-                Some(definition) if definition.is_of(ty) => Value::Object(body(reader, definition)?),
+            match K::by_id(id) {
+                Some(definition) if definition.is_of(ty) => Value::Object(body::<K>(reader, definition)?),
                 _ => return Err(DecodeError::UnknownConstructor { id, expected: ty.name }),
             }
         }
-        Type::Bare(bare) => Value::Object(body(reader, bare.constructor())?),
+        Type::Bare(bare) => Value::Object(body::<K>(reader, bare.constructor())?),
         Type::Vector(item) => {
             reader.expect(VECTOR)?;
-            items(reader, item)?
+            items::<K>(reader, item)?
         }
-        Type::BareVector(item) => items(reader, item)?,
+        Type::BareVector(item) => items::<K>(reader, item)?,
         Type::Generic => {
             let id = reader.id()?;
-            match by_id(id) {
-                Some(definition) if definition.kind == Kind::Function => Value::Object(body(reader, definition)?),
+            match K::by_id(id) {
+                Some(definition) if definition.kind == Kind::Function => Value::Object(body::<K>(reader, definition)?),
                 _ => return Err(DecodeError::UnknownConstructor { id, expected: "function" }),
             }
         }
@@ -75,11 +94,11 @@ pub fn returning(call: &Object) -> &'static Definition {
     call.definition()
 }
 
-fn items(reader: &mut Reader, item: &Type) -> Result<Value, DecodeError> {
+fn items<K: Known>(reader: &mut Reader, item: &Type) -> Result<Value, DecodeError> {
     let count = reader.count(item.min_size())?;
     let mut values = Vec::with_capacity(count);
     for _ in 0..count {
-        values.push(decode_value(reader, item)?);
+        values.push(value::<K>(reader, item)?);
     }
     Ok(Value::Vector(values))
 }
@@ -87,12 +106,16 @@ fn items(reader: &mut Reader, item: &Type) -> Result<Value, DecodeError> {
 impl Reader<'_> {
     /// One boxed constructor or function, whatever it is.
     pub fn object(&mut self) -> Result<Object, DecodeError> {
-        let id = self.id()?;
-        body(self, by_id(id).ok_or(DecodeError::UnknownId(id))?)
+        object::<ThisLayer>(self)
     }
 }
 
-fn body(reader: &mut Reader, definition: &'static Definition) -> Result<Object, DecodeError> {
+pub(super) fn object<K: Known>(reader: &mut Reader) -> Result<Object, DecodeError> {
+    let id = reader.id()?;
+    body::<K>(reader, K::by_id(id).ok_or(DecodeError::UnknownId(id))?)
+}
+
+fn body<K: Known>(reader: &mut Reader, definition: &'static Definition) -> Result<Object, DecodeError> {
     reader.enter()?;
     let mut object = Object::of(definition);
     let mut flags = [0u32; 4];
@@ -109,7 +132,7 @@ fn body(reader: &mut Reader, definition: &'static Definition) -> Result<Object, 
                 slot += 1;
             }
             Type::True => object.put_true(index),
-            ref ty => object.push(index, decode_value(reader, ty)?),
+            ref ty => object.push(index, value::<K>(reader, ty)?),
         }
     }
     reader.leave();

@@ -110,6 +110,30 @@ impl<'a> Iterator for MsgContainer<'a> {
     }
 }
 
+/// Writes what stands before a query that is to be done after others, given by their message ids: `invokeAfterMsg` for one,
+/// `invokeAfterMsgs` for several, nothing for none. "The outermost wrapper", says
+/// <https://core.telegram.org/api/invoking#helper-method-sequence>
+pub fn put_invoke_after(msg_ids: &[i64], out: &mut Vec<u8>) {
+    match msg_ids {
+        [] => {}
+        [msg_id] => {
+            out.extend_from_slice(&INVOKE_AFTER_MSG.to_le_bytes());
+            out.extend_from_slice(&msg_id.to_le_bytes());
+        }
+        _ => {
+            out.extend_from_slice(&INVOKE_AFTER_MSGS.to_le_bytes());
+            out.extend_from_slice(&super::VECTOR.to_le_bytes());
+            out.extend_from_slice(&(msg_ids.len() as u32).to_le_bytes());
+            msg_ids.iter().for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
+        }
+    }
+}
+
+/// `invokeAfterMsg#cb9f372d {X:Type} msg_id:long query:!X = X;`
+pub const INVOKE_AFTER_MSG: u32 = 0xcb9f_372d;
+/// `invokeAfterMsgs#3dc4b4f0 {X:Type} msg_ids:Vector<long> query:!X = X;`
+pub const INVOKE_AFTER_MSGS: u32 = 0x3dc4_b4f0;
+
 /// `msg_copy#e06046b2 orig_message:Message = MessageCopy;`, which nobody sends any more.
 pub const MSG_COPY: u32 = 0xe060_46b2;
 
@@ -176,5 +200,7 @@ mod tests {
         };
         check("gzip_packed#3072cfa1 packed_data:bytes = Object;", GzipPacked::ID);
         check("msg_copy#e06046b2 orig_message:Message = MessageCopy;", MSG_COPY);
+        let id = |name| crate::tl::function(name).expect("it is in the schema").id;
+        assert_eq!([id("invokeAfterMsg"), id("invokeAfterMsgs")], [INVOKE_AFTER_MSG, INVOKE_AFTER_MSGS]);
     }
 }

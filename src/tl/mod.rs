@@ -12,7 +12,7 @@
 //! The language: <https://core.telegram.org/mtproto/TL>, its bytes: <https://core.telegram.org/mtproto/serialize>.
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 mod borrowed;
 mod decode;
 mod encode;
@@ -24,6 +24,7 @@ mod list;
 mod methods;
 mod nearest;
 mod object;
+mod older;
 #[cfg(test)]
 mod parse;
 #[cfg(test)]
@@ -44,11 +45,12 @@ pub use list::List;
 pub use methods::{Callers, ErrorInfo, Method, Scripts, error, errors, method, methods, split_error};
 pub use nearest::{nearest, nearest_constructor, nearest_definition, nearest_function};
 pub use object::{FieldError, IntoField, Object, UnknownName};
+pub use older::{Older, decode_any_layer, older, older_by_id, older_by_name, since};
 pub use raw::Raw;
 pub use reader::{DecodeError, MAX_DEPTH, Reader};
 pub use schema::{
-    BareType, BoxedType, Definition, Flag, Kind, LAYER, Param, Type, by_id, constructor, constructors_of, definitions,
-    function,
+    BareType, BoxedType, Definition, Flag, Kind, LAYER, OLDEST_LAYER, Param, Type, by_id, constructor, constructors_of,
+    definitions, function,
 };
 pub use value::{Value, VectorItem};
 

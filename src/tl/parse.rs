@@ -66,6 +66,19 @@ pub fn layer(text: &str) -> Option<i32> {
     text.lines().find_map(|line| line.strip_prefix("// LAYER ")?.trim().parse().ok())
 }
 
+/// The parts of `older.tl`: what stands below each `// LAYER N`, with that layer.
+pub fn sections(text: &str) -> Result<Vec<(i32, Vec<Line>)>, String> {
+    let starts: Vec<usize> = text.match_indices("// LAYER ").map(|(at, _)| at).collect();
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    let section = |(start, end): (&usize, usize)| {
+        let text = &text[*start..end];
+        let layer = layer(text).ok_or("`// LAYER ` without a number")?;
+        let lines = schema(text).map_err(|error| format!("below layer {layer}, {error}"))?;
+        Ok((layer, lines))
+    };
+    starts.iter().zip(ends).map(section).collect()
+}
+
 fn definition(line: &str, function: bool) -> Result<Option<Line>, String> {
     let line = line.strip_suffix(';').ok_or("no semicolon at the end")?;
     let (left, result) = line.split_once('=').ok_or("no `= Type`")?;

@@ -2,6 +2,7 @@
 
 use super::hash;
 use super::methods::{Callers, ErrorInfo, Method, Scripts};
+use super::older::Older;
 use super::reader::{DecodeError, Reader};
 use std::fmt::{self, Display};
 

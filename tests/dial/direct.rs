@@ -70,7 +70,7 @@ async fn black_hole() -> (SocketAddr, Vec<tokio::net::TcpStream>, tokio::net::Tc
 async fn an_address_that_does_not_answer_costs_a_quarter_of_a_second() {
     let (silent, _waiting, _listener) = black_hole().await;
     let addresses = vec![silent, mock::echo_dc().await];
-    let target = Target { endpoint: moongram::net::dial::Endpoint::Addresses(addresses), ..target(silent) };
+    let target = Target { endpoint: moongram::net::dial::Endpoint::at(addresses), ..target(silent) };
     let begun = std::time::Instant::now();
     let dialed = dialled(&target, "direct").await.unwrap();
     let took = begun.elapsed();

@@ -38,7 +38,7 @@ async fn dialled(target: &Target, via: &str) -> Result<Dialed, DialError> {
 
 /// Sends packets and expects them back, as [`mock::echo_dc`] gives them.
 async fn converse(dialed: Dialed) {
-    let Dialed { mut stream, mut framing } = dialed;
+    let Dialed { mut stream, mut framing, .. } = dialed;
     let mut input = BytesMut::new();
     for size in [0, 10, 200, 20_000] {
         // As an encrypted message is long: the padded transport finds the padding by it.

@@ -193,7 +193,7 @@ impl Writer {
 
 /// The target's own address is none: an MTProxy looks it up itself.
 fn nowhere() -> Target {
-    Target { endpoint: moongram::net::dial::Endpoint::Addresses(Vec::new()), ..target("127.0.0.1:1".parse().unwrap()) }
+    Target { endpoint: moongram::net::dial::Endpoint::at([]), ..target("127.0.0.1:1".parse().unwrap()) }
 }
 
 #[tokio::test]

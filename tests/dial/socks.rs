@@ -180,7 +180,7 @@ async fn the_proxy_is_asked_for_the_next_address_if_it_cannot_reach_one() {
     let dc = mock::echo_dc().await;
     let nobody = mock::nobody().await;
     let (proxy, seen) = proxy(None, Onward::RefuseAllBut(4, dc)).await;
-    let target = Target { endpoint: Endpoint::Addresses(vec![nobody, dc]), ..target(dc) };
+    let target = Target { endpoint: Endpoint::at([nobody, dc]), ..target(dc) };
     converse(dialled(&target, &format!("socks5://{proxy}")).await.unwrap()).await;
     assert_eq!(seen.lock().unwrap().targets, [nobody.to_string(), dc.to_string()]);
 }

@@ -39,7 +39,8 @@ pub enum Type {
 }
 
 impl<'a> Schema<'a> {
-    pub fn new(lines: &'a [&'a Line]) -> Result<Schema<'a>, String> {
+    /// `older` are definitions of earlier layers, whose values may stand where those of `lines` do.
+    pub fn new(lines: &'a [&'a Line], older: &[(i32, Vec<Line>)]) -> Result<Schema<'a>, String> {
         let mut schema = Schema {
             lines,
             types: Vec::new(),
@@ -57,17 +58,24 @@ impl<'a> Schema<'a> {
             schema.types[ty].1.push(index);
             schema.constructors.insert(&line.name, index);
         }
-        for line in lines {
+        let older: Vec<&Line> = older.iter().flat_map(|(_, lines)| lines).collect();
+        for line in lines.iter().chain(&older) {
             for param in &line.params {
                 schema.ty(&param.ty).map_err(|error| format!("{}.{}: {error}", line.name, param.name))?;
             }
             schema.ty(&line.result).map_err(|error| format!("{}: {error}", line.name))?;
         }
+        let mut older_of: Vec<Vec<&Line>> = vec![Vec::new(); schema.types.len()];
+        for line in older.iter().filter(|line| !line.function) {
+            let Some(of) = schema.type_index.get(&line.result.to_string()) else { continue };
+            older_of[*of].push(line);
+        }
         // From the least there can be upwards; each round is a lower bound, and a few rounds see through nested types.
         schema.min_sizes = vec![4; schema.types.len()];
         for _ in 0..4 {
-            let sizes = schema.types.iter().map(|(_, constructors)| {
-                constructors.iter().map(|constructor| 4 + schema.min_body(lines[*constructor])).min().unwrap_or(4)
+            let sizes = schema.types.iter().zip(&older_of).map(|((_, constructors), older)| {
+                let constructors = constructors.iter().map(|constructor| lines[*constructor]);
+                constructors.chain(older.iter().copied()).map(|line| 4 + schema.min_body(line)).min().unwrap_or(4)
             });
             schema.min_sizes = sizes.collect();
         }
@@ -138,6 +146,7 @@ impl<'a> Schema<'a> {
         let _ = writeln!(text, "];\npub(super) static DEFINITIONS: [Definition; {}] = [", self.lines.len());
         for (index, line) in self.lines.iter().enumerate() {
             self.definition(line, named.contains(&index), &mut text);
+            text.push_str(",\n");
         }
         text.push_str("];\n");
         self.slots("BY_ID", |line| hash::id_slot(line.id), &mut text);
@@ -145,7 +154,8 @@ impl<'a> Schema<'a> {
         text
     }
 
-    fn definition(&self, line: &Line, named: bool, text: &mut String) {
+    /// One definition, as an expression.
+    pub fn definition(&self, line: &Line, named: bool, text: &mut String) {
         let kind = if line.function { "Function" } else { "Constructor" };
         let result = self.type_text(&self.ty(&line.result).expect("checked in new"));
         let module = if line.function { "functions" } else { "types" };
@@ -171,10 +181,10 @@ impl<'a> Schema<'a> {
             }
         }
         assert!(line.params.len() <= 128, "{}: Object has 128 bits for fields", line.name);
-        let _ = writeln!(
+        let _ = write!(
             text,
             "Definition {{ id: {:#x}, name: {:?}, kind: Kind::{kind}, params: &[{params}], result: {result}, type_index: {ty}, \
-             min_size: {min_size}, trues: {trues:?}, steps: b\"{}\", skip: {skip} }},",
+             min_size: {min_size}, trues: {trues:?}, steps: b\"{}\", skip: {skip} }}",
             line.id,
             line.name,
             self.steps(line),

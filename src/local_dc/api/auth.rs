@@ -5,9 +5,10 @@ use super::teller::Teller;
 use super::{Answered, Call};
 use crate::crypto::{Random as _, SystemRandom};
 use crate::local_dc::refusal::Refusal;
-use crate::local_dc::telegram::PendingCode;
+use crate::local_dc::telegram::{PendingCode, SessionKey};
 use crate::local_dc::world::{Peer, SERVICE_ACCOUNT, digits, to_hex};
-use crate::tl::{Object, Value};
+use crate::mtproto::binding::open_binding;
+use crate::tl::{Object, Value, types};
 
 /// How long a code is good for, in seconds.
 const CODE_LIFETIME: i32 = 300;
@@ -15,7 +16,7 @@ const CODE_LIFETIME: i32 = 300;
 pub fn import_bot_authorization(call: &mut Call<'_>, query: &Object) -> Answered {
     let token = query.text("bot_auth_token");
     let bot = call.telegram.world.by_token(token).ok_or(Refusal::bad("ACCESS_TOKEN_INVALID"))?;
-    Ok(authorize(call, bot))
+    authorize(call, bot)
 }
 
 pub fn send_code(call: &mut Call<'_>, query: &Object) -> Answered {
@@ -62,7 +63,7 @@ pub fn sign_in(call: &mut Call<'_>, query: &Object) -> Answered {
     match call.telegram.world.by_phone(&phone) {
         Some(user) => {
             call.telegram.codes.remove(&phone);
-            Ok(authorize(call, user))
+            authorize(call, user)
         }
         None => {
             if let Some(pending) = call.telegram.codes.get_mut(&phone) {
@@ -87,7 +88,7 @@ pub fn sign_up(call: &mut Call<'_>, query: &Object) -> Answered {
     }
     let user = call.telegram.world.add_person(first_name, last_name, Some(phone.clone()));
     call.telegram.codes.remove(&phone);
-    Ok(authorize(call, user))
+    authorize(call, user)
 }
 
 pub fn log_out(call: &mut Call<'_>) -> Answered {
@@ -101,38 +102,40 @@ pub fn log_out(call: &mut Call<'_>) -> Answered {
 
 /// <https://core.telegram.org/method/auth.bindTempAuthKey>: the proof is a message that only the permanent key can have encrypted.
 pub fn bind_temp_auth_key(call: &mut Call<'_>, query: &Object) -> Answered {
-    let (permanent, nonce, expires_at) =
-        (query.number("perm_auth_key_id") as u64, query.number("nonce"), query.small("expires_at"));
-    let temporary = call.session.auth_key;
+    let keys = &mut call.telegram.keys;
+    let SessionKey { auth_key: temporary, session } = call.session;
+    if !keys.is_temporary(temporary) {
+        return Err(Refusal::bad("TEMP_AUTH_KEY_EMPTY"));
+    }
+    let permanent = query.number("perm_auth_key_id") as u64;
+    let (nonce, expires_at) = (query.number("nonce"), query.small("expires_at"));
     let proof = query.raw("encrypted_message").unwrap_or_default();
-    let key = call.telegram.keys.get(permanent, call.now).ok_or(Refusal::bad("ENCRYPTED_MESSAGE_INVALID"))?;
-    let told = crate::local_dc::binding::open(&key, proof).ok_or(Refusal::bad("ENCRYPTED_MESSAGE_INVALID"))?;
-    let expected = crate::local_dc::binding::Inner {
+    let opened = keys.permanent(permanent).and_then(|key| open_binding(&key, proof));
+    let (msg_id, inner) = opened.ok_or(Refusal::bad("ENCRYPTED_MESSAGE_INVALID"))?;
+    let expected = types::BindAuthKeyInner {
         nonce,
-        temporary,
-        permanent,
-        session: call.session.session,
+        temp_auth_key_id: temporary as i64,
+        perm_auth_key_id: permanent as i64,
+        temp_session_id: session,
         expires_at,
-        msg_id: call.msg_id,
     };
-    if told != expected {
+    if msg_id.0 != call.msg_id || inner != expected {
         return Err(Refusal::bad("ENCRYPTED_MESSAGE_INVALID"));
     }
     if expires_at <= call.now {
         return Err(Refusal::bad("EXPIRES_AT_INVALID"));
     }
-    if !call.telegram.keys.bind(temporary, permanent, expires_at) {
-        return Err(Refusal::bad("TEMP_AUTH_KEY_EMPTY"));
-    }
-    call.telegram.changed = true;
+    keys.bind(temporary, permanent, expires_at)?;
     Ok(Value::Bool(true))
 }
 
-fn authorize(call: &mut Call<'_>, user: i64) -> Value {
-    call.telegram.keys.sign_in(call.session.auth_key, user);
+fn authorize(call: &mut Call<'_>, user: i64) -> Answered {
+    if !call.telegram.keys.sign_in(call.session.auth_key, user) {
+        return Err(Refusal::new(401, "AUTH_KEY_PERM_EMPTY"));
+    }
     call.telegram.changed = true;
     let told = Teller::new(&call.telegram.world, user).user(user);
-    Object::new("auth.authorization").with("user", told).into()
+    Ok(Object::new("auth.authorization").with("user", told).into())
 }
 
 fn phone(query: &Object) -> Result<String, Refusal> {

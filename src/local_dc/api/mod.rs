@@ -125,8 +125,17 @@ pub fn not_implemented(what: &str) -> Refusal {
 }
 
 impl Call<'_> {
-    /// Whether this caller may call this method: sign-in first, and not every method is for bots, or for users.
+    /// Whether this caller may call this method: a binding first, then sign-in, and not every method is for bots, or for users.
     fn allowed(&self, method: &str) -> Result<(), Refusal> {
+        let keys = &self.telegram.keys;
+        if keys.stands_for(self.session.auth_key).is_none() {
+            // "An unbound temp_auth_key_id may only be used with the following methods": https://core.telegram.org/api/pfs
+            let open = matches!(method, "auth.bindTempAuthKey" | "help.getConfig" | "help.getNearestDc");
+            return if open { Ok(()) } else { Err(Refusal::new(401, "AUTH_KEY_PERM_EMPTY")) };
+        }
+        if let Some(ending) = keys.ended(self.session.auth_key).filter(|_| !method.starts_with("auth.")) {
+            return Err(ending.refusal());
+        }
         if self.me == 0 {
             let open = method.starts_with("auth.") || method.starts_with("help.") || method.starts_with("langpack.");
             return if open { Ok(()) } else { Err(Refusal::new(401, "AUTH_KEY_UNREGISTERED")) };

@@ -35,7 +35,7 @@ fn dc() -> Dc {
     let mut telegram = Telegram::new(world, Keys::default(), 2, ([127, 0, 0, 1], 4430).into());
     let clients = [1, 2, 3, 4].map(|number: u8| {
         let key = AuthKey::new([number; 256]);
-        telegram.keys.add(&key, 0, None, NOON);
+        telegram.keys.add(&key, 0, NOON);
         let id = ids[usize::from(number) - 1];
         if id != 0 {
             telegram.keys.sign_in(key.id(), id);

@@ -4,11 +4,11 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::{Dc, Hangup, Link, unix};
+use super::wire::Wire;
+use super::{Dc, Hangup, Link};
 use crate::crypto::SystemRandom;
 use crate::local_dc::{Shared, stopped};
 use crate::mtproto::exchange::{ExchangeError, ServerExchange};
@@ -33,6 +33,8 @@ enum End {
     Io(#[from] std::io::Error),
     #[error(transparent)]
     Frame(#[from] FrameError),
+    #[error("a WebSocket whose stream is not obfuscated")]
+    Bare,
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
     #[error(transparent)]
@@ -41,6 +43,9 @@ enum End {
 
 /// How long the last words to a client may take.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How long a WebSocket's handshake may take.
+const UPGRADE: Duration = Duration::from_secs(10);
 
 struct Connection {
     shared: Arc<Shared>,
@@ -64,39 +69,47 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, mut stop: watch::Rece
     shared.dc().disconnect(number, now);
 }
 
-/// Writes, and waits until the client has closed as well: a socket that is closed with something unread in it is reset, and
-/// its client may never see what was written.
-async fn last_words(stream: &mut TcpStream, out: &[u8]) -> std::io::Result<()> {
-    stream.write_all(out).await?;
-    stream.shutdown().await?;
-    let mut rest = [0; 1024];
-    while stream.read(&mut rest).await? > 0 {}
-    Ok(())
-}
-
 impl Connection {
-    async fn run(&mut self, mut stream: TcpStream, link: &Link) -> End {
+    async fn run(&mut self, stream: TcpStream, link: &Link) -> End {
         // An update is worth a packet of its own.
         let _ = stream.set_nodelay(true);
+        let mut wire = Wire::Tcp(stream);
         let mut input = BytesMut::with_capacity(READ);
         loop {
+            if self.framing.transport().is_none() && Wire::is_http(&input) {
+                wire = match wire {
+                    Wire::Tcp(stream) => {
+                        match tokio::time::timeout(UPGRADE, Wire::upgrade(stream, input.split())).await {
+                            Ok(Ok(wire)) => wire,
+                            Ok(Err(error)) => return error.into(),
+                            Err(_) => return End::Closed,
+                        }
+                    }
+                    wire => wire,
+                };
+            }
             let out = match self.handle(&mut input) {
                 Ok(out) => out,
                 Err((end, mut out)) => {
                     if let End::Hangup(Hangup::UnknownAuthKey) = end {
                         self.framing.encode_transport_error(NO_SUCH_KEY, &mut out);
                     }
-                    let _ = tokio::time::timeout(GOODBYE, last_words(&mut stream, &out)).await;
+                    let _ = tokio::time::timeout(GOODBYE, wire.last_words(&out)).await;
                     return end;
                 }
             };
+            // <https://core.telegram.org/mtproto/transports#websocket>: obfuscation is required.
+            let is_bare = self.framing.transport().is_some() && !self.framing.is_obfuscated();
+            if is_bare && matches!(wire, Wire::WebSocket(_)) {
+                return End::Bare;
+            }
             // Who does not read is waited for here; what comes for them meanwhile is counted, and `close` ends it.
-            if let Err(error) = stream.write_all(&out).await {
+            if let Err(error) = wire.write_all(&out).await {
                 return error.into();
             }
             input.reserve(READ);
             tokio::select! {
-                read = stream.read_buf(&mut input) => match read {
+                read = wire.read(&mut input) => match read {
                     Ok(0) => return End::Closed,
                     Ok(_) => {}
                     Err(error) => return error.into(),
@@ -154,12 +167,7 @@ impl Connection {
         if let Some(agreed) = exchange.poll_done() {
             self.exchange = None;
             let mut dc: MutexGuard<'_, Dc> = self.shared.dc();
-            let unix = unix(now);
-            let expires = agreed.expires_in.map(|seconds| unix.saturating_add(seconds));
-            dc.telegram.keys.add(&agreed.auth_key, agreed.server_salt, expires, unix);
-            dc.key_exchanges += 1;
-            // Kept, so that the client needs no exchange when this DC is started again.
-            dc.changed.notify_one();
+            dc.agreed(&agreed, now);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 pub mod connection;
 mod query;
 mod session;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,9 +17,11 @@ use tokio::sync::{Notify, broadcast};
 
 use super::api::{self, Answer, Answered};
 use super::events::WorldEvent;
+use super::layers;
 use super::refusal::Refusal;
 use super::telegram::{Push, SessionKey, Telegram, Waiter};
 use crate::crypto::SystemRandom;
+use crate::mtproto::exchange::Agreed;
 use crate::mtproto::{Engine, EngineConfig, Event, MsgId, Opened, PacketError, Side, Time, open};
 use crate::tl::{self, Object};
 use session::{BACKLOG_LIMIT, Outcome, Parked, Session};
@@ -71,8 +74,12 @@ pub struct Dc {
     pub changed: Arc<Notify>,
     /// Connections accepted since the start; also the last one's number.
     pub connections: u64,
-    /// Key exchanges finished since the start.
+    /// Exchanges of permanent keys finished since the start.
     pub key_exchanges: u64,
+    /// Exchanges of temporary keys finished since the start.
+    pub temporary_key_exchanges: u64,
+    /// The longest that a temporary key is remembered, whatever its client asked for; in seconds.
+    pub temporary_key_life: Option<i32>,
 }
 
 impl Dc {
@@ -85,6 +92,8 @@ impl Dc {
             changed: Arc::default(),
             connections: 0,
             key_exchanges: 0,
+            temporary_key_exchanges: 0,
+            temporary_key_life: None,
         }
     }
 
@@ -104,6 +113,23 @@ impl Dc {
             session.heard = now.mono;
         }
         self.forget_idle(now);
+    }
+
+    /// Remembers a key that was agreed on.
+    pub fn agreed(&mut self, agreed: &Agreed, now: Time) {
+        let (key, salt, now) = (&agreed.auth_key, agreed.server_salt, unix(now));
+        let Some(expires_in) = agreed.expires_in else {
+            self.telegram.keys.add(key, salt, now);
+            self.key_exchanges += 1;
+            // Kept, so that the client needs no exchange when this DC is started again.
+            self.changed.notify_one();
+            return;
+        };
+        // "A temporary authorization key may expire at any moment before expires_at": https://core.telegram.org/api/pfs
+        let life = self.temporary_key_life.unwrap_or(i32::MAX).min(expires_in);
+        let is_media = agreed.dc.is_some_and(|dc| dc < 0);
+        self.telegram.keys.add_temporary(key, salt, now.saturating_add(life), is_media);
+        self.temporary_key_exchanges += 1;
     }
 
     /// Takes an encrypted packet.
@@ -171,6 +197,7 @@ impl Dc {
     /// Gives up on what nobody answered in time.
     pub fn tick(&mut self, now: Time) {
         self.telegram.tick(unix(now));
+        self.telegram.keys.expire(unix(now));
         self.deliver(now);
     }
 
@@ -215,7 +242,8 @@ impl Dc {
     }
 
     fn push(&mut self, push: &Push, now: Time) {
-        let Some(body) = encoded(&push.updates) else { return };
+        // Once for each layer that is spoken.
+        let mut bodies: HashMap<i32, Option<Bytes>> = HashMap::new();
         let telegram = &self.telegram;
         let concerned =
             |key: &SessionKey| Some(*key) != push.except && telegram.keys.account(key.auth_key) == Some(push.to);
@@ -226,6 +254,9 @@ impl Dc {
                 session.missed = true;
                 continue;
             };
+            let layer = spoken(session, telegram, key);
+            let told = || layers::told_object(push.updates.clone(), layer).and_then(|updates| encoded(&updates));
+            let Some(body) = bodies.entry(layer).or_insert_with(told) else { continue };
             session.backlog += body.len();
             if session.backlog > BACKLOG_LIMIT {
                 overrun.push(*key);
@@ -251,8 +282,7 @@ impl Dc {
                     }
                 }
                 Event::DestroySession { session_id } => {
-                    let other = SessionKey { session: session_id, ..key };
-                    let existed = other != key && self.sessions.remove(&other).is_some();
+                    let existed = self.destroy_session(key, session_id);
                     if let Some(session) = self.sessions.get_mut(&key) {
                         session.engine.session_destroyed(session_id, existed);
                     }
@@ -272,6 +302,19 @@ impl Dc {
         Ok(())
     }
 
+    /// Forgets another session of the client: one of the same permanent key, whichever key it was encrypted with.
+    fn destroy_session(&mut self, asked_by: SessionKey, session_id: i64) -> bool {
+        let keys = &self.telegram.keys;
+        let owner = keys.owner(asked_by.auth_key);
+        let is_it = |key: &SessionKey| {
+            let same_owner =
+                key.auth_key == asked_by.auth_key || (owner.is_some() && keys.owner(key.auth_key) == owner);
+            key.session == session_id && *key != asked_by && same_owner
+        };
+        let Some(found) = self.sessions.keys().find(|key| is_it(key)).copied() else { return false };
+        self.sessions.remove(&found).is_some()
+    }
+
     fn handle_query(&mut self, key: SessionKey, msg_id: i64, body: &[u8], now: Time) {
         let unwrapped = match query::unwrap(body) {
             Ok(unwrapped) => unwrapped,
@@ -281,13 +324,22 @@ impl Dc {
         if !unwrapped.without_updates {
             session.wants_updates = true;
         }
+        if let Some(layer) = unwrapped.layer {
+            session.layer = Some(layer);
+            self.telegram.changed |= self.telegram.keys.set_layer(key.auth_key, layer);
+        }
+        let layer = spoken(session, &self.telegram, &key);
+        let query = match layers::understood(unwrapped.query, layer) {
+            Ok(query) => query,
+            Err(refusal) => return self.answer(key, msg_id, "", Err(refusal), now),
+        };
         session.note(msg_id, Outcome::Running);
         if unwrapped.after.is_empty() {
-            self.run(key, msg_id, &unwrapped.query, now);
+            self.run(key, msg_id, &query, now);
         } else if session.parked.len() >= PARKED_LIMIT {
-            self.answer(key, msg_id, unwrapped.query.name(), Err(Refusal::bad("MSG_WAIT_FAILED")), now);
+            self.answer(key, msg_id, query.name(), Err(Refusal::bad("MSG_WAIT_FAILED")), now);
         } else {
-            session.parked.push(Parked { msg_id, after: unwrapped.after, query: unwrapped.query, since: now.mono });
+            session.parked.push(Parked { msg_id, after: unwrapped.after, query, since: now.mono });
         }
         self.run_parked(key, now);
     }
@@ -328,7 +380,12 @@ impl Dc {
 
     fn answer(&mut self, key: SessionKey, msg_id: i64, method: &str, answered: Answered, now: Time) {
         let Some(session) = self.sessions.get_mut(&key) else { return };
+        let layer = spoken(session, &self.telegram, &key);
         let answered = answered.and_then(|value| {
+            let Some(value) = layers::told(value, layer) else {
+                tracing::error!(method, layer, "the answer cannot be told in the client's layer");
+                return Err(Refusal::new(500, "INTERNAL_SERVER_ERROR"));
+            };
             let mut body = Vec::new();
             let result = tl::function(method).map(|function| &function.result);
             let written = result.map(|result| tl::encode_value(&value, result, &mut body));
@@ -360,6 +417,11 @@ impl Dc {
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {
         self.links.is_empty()
+    }
+
+    #[cfg(test)]
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
     }
 
     /// Ends all connections.
@@ -396,6 +458,12 @@ impl Dc {
 /// Seconds since 1970 as TL writes them.
 pub fn unix(now: Time) -> i32 {
     i32::try_from(now.unix.as_secs()).unwrap_or(i32::MAX)
+}
+
+/// The layer that a session's client speaks: what it said, or what it said with this key before. Who never said any is taken to
+/// speak this one.
+fn spoken(session: &Session, telegram: &Telegram, key: &SessionKey) -> i32 {
+    session.layer.or_else(|| telegram.keys.layer(key.auth_key)).unwrap_or(tl::LAYER)
 }
 
 fn encoded(updates: &Object) -> Option<Bytes> {

@@ -1,8 +1,9 @@
 //! The wrappers of a query, taken off. <https://core.telegram.org/api/invoking>
 
 use crate::local_dc::api::fields::Fields;
+use crate::local_dc::layers;
 use crate::local_dc::refusal::Refusal;
-use crate::tl::{DecodeError, Object, Value, decode_object};
+use crate::tl::{DecodeError, Object, Value, decode_any_layer};
 
 /// A query and what its wrappers say of it.
 #[derive(Debug)]
@@ -14,14 +15,19 @@ pub struct Unwrapped {
     pub after: Vec<i64>,
 }
 
-/// Decodes a query and takes off its wrappers.
+/// Decodes a query and takes off its wrappers. The query is of the layer that it was asked in, and for
+/// [`layers::understood`] to read; a layer that is not spoken here is refused.
 pub fn unwrap(body: &[u8]) -> Result<Unwrapped, Refusal> {
-    let query = decode_object(body).map_err(|error| refusal(&error))?;
+    let query = decode_any_layer(body).map_err(|error| refusal(&error))?;
     let mut unwrapped = Unwrapped { query, layer: None, without_updates: false, after: Vec::new() };
     loop {
         let outer = &unwrapped.query;
         match outer.name() {
-            "invokeWithLayer" => unwrapped.layer = Some(outer.small("layer")),
+            "invokeWithLayer" => {
+                let layer = outer.small("layer");
+                layers::check(layer)?;
+                unwrapped.layer = Some(layer);
+            }
             "initConnection" => {
                 let text = |name| outer.text(name).to_owned();
                 tracing::debug!(
@@ -43,12 +49,11 @@ pub fn unwrap(body: &[u8]) -> Result<Unwrapped, Refusal> {
     }
 }
 
-/// As Telegram puts it: the id of what it does not know, in hexadecimal.
 fn refusal(error: &DecodeError) -> Refusal {
     match error {
         DecodeError::UnknownId(id) | DecodeError::UnknownConstructor { id, .. } => {
-            tracing::warn!("a query with {id:#010x}, which layer {} does not have there", crate::tl::LAYER);
-            Refusal { code: 400, name: format!("INPUT_CONSTRUCTOR_INVALID_{id:08X}").into() }
+            tracing::warn!("a query with {id:#010x}, which no layer that is spoken here has there");
+            layers::constructor_invalid(*id)
         }
         DecodeError::Truncated => Refusal::bad("INPUT_FETCH_ERROR"),
         _ => Refusal::bad("INPUT_REQUEST_INVALID"),

@@ -18,6 +18,8 @@ pub struct Session {
     pub engine: Engine,
     /// The connection that it last spoke on, while that is open.
     pub connection: Option<u64>,
+    /// The layer that its client speaks, once it has said so: <https://core.telegram.org/api/invoking#layers>
+    pub layer: Option<i32>,
     /// It has asked something outside of invokeWithoutUpdates, so it wants updates.
     pub wants_updates: bool,
     /// Updates went by while it was not connected; it is told to fetch the difference.
@@ -53,6 +55,7 @@ impl Session {
         Session {
             engine,
             connection: None,
+            layer: None,
             wants_updates: false,
             missed: false,
             backlog: 0,

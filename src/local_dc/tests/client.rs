@@ -45,7 +45,7 @@ impl Client {
         let now = dc.shared.now();
         {
             let mut inner = dc.shared.dc();
-            inner.telegram.keys.add(&key, 7, None, unix(now));
+            inner.telegram.keys.add(&key, 7, unix(now));
             if account != 0 {
                 inner.telegram.keys.sign_in(key.id(), account);
             }
@@ -148,7 +148,9 @@ impl Client {
             self.step().await;
         };
         let function = self.calls[&call];
-        reply.map(|body| tl::decode_result(function, &body).expect("an answer by the schema"))
+        // An answer in another layer than this is an object.
+        let older = |body: &[u8]| tl::decode_any_layer(body).map(Value::Object);
+        reply.map(|body| tl::decode_result(function, &body).or_else(|_| older(&body)).expect("an answer by the schema"))
     }
 
     pub async fn try_call(&mut self, query: Object) -> Result<Value, RpcError> {
@@ -220,7 +222,7 @@ impl Client {
                 match event {
                     Event::Reply { to, result } => drop(self.replies.insert(to, result)),
                     Event::Update(body) => {
-                        self.updates.push_back(tl::decode_object(&body).expect("updates by the schema"))
+                        self.updates.push_back(tl::decode_any_layer(&body).expect("updates by the schema"))
                     }
                     Event::SessionRenewed { .. } => self.renewed += 1,
                     _ => {}
@@ -257,6 +259,14 @@ pub fn message(dc: &LocalDc, from: i64, to: i64, text: &str) -> Object {
     let mut random = SystemRandom::new();
     let random_id = crate::crypto::Random::i64(&mut random) | 1;
     Object::new("messages.sendMessage").with("peer", peer).with("message", text).with("random_id", random_id)
+}
+
+/// A query as the first of a connection: it says which layer the client speaks.
+pub fn in_layer(layer: i32, query: Object) -> Object {
+    let texts = ["device_model", "system_version", "app_version", "system_lang_code", "lang_pack", "lang_code"];
+    let init = Object::new("initConnection").with("api_id", 1).with("query", query);
+    let init = texts.into_iter().fold(init, |init, field| init.with(field, "x"));
+    Object::new("invokeWithLayer").with("layer", layer).with("query", init)
 }
 
 pub fn state() -> Object {

@@ -7,10 +7,7 @@ use crate::mtproto::RpcError;
 use crate::tl::{Object, Value};
 
 fn connection(query: Object) -> Object {
-    let texts = ["device_model", "system_version", "app_version", "system_lang_code", "lang_pack", "lang_code"];
-    let init = Object::new("initConnection").with("api_id", 1).with("query", query);
-    let init = texts.into_iter().fold(init, |init, field| init.with(field, "x"));
-    Object::new("invokeWithLayer").with("layer", 230).with("query", init)
+    in_layer(230, query)
 }
 
 #[tokio::test]

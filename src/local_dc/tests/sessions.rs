@@ -2,11 +2,10 @@
 
 use super::client::*;
 use crate::crypto::{AuthKey, Random as _, SeededRandom};
-use crate::local_dc::api::{self, fields::Fields as _};
-use crate::local_dc::telegram::SessionKey;
-use crate::local_dc::{Peer, binding};
+use crate::local_dc::Peer;
+use crate::local_dc::api::fields::Fields as _;
 use crate::mtproto::Transport;
-use crate::tl::{Object, Value};
+use crate::tl::Object;
 
 #[tokio::test]
 async fn a_message_reaches_all_sessions_but_the_one_that_sent_it() {
@@ -38,53 +37,6 @@ async fn every_transport_is_found_out() {
         let mut client = Client::connect(&dc, key.clone(), session, transport).await;
         assert_eq!(client.call(state()).await.small("pts"), 1, "{transport:?}");
     }
-}
-
-#[tokio::test]
-async fn a_key_that_was_agreed_on_is_good() {
-    let dc = start().await;
-    let agreed = Client::agreed(&dc, None).await;
-    assert_eq!(dc.key_exchanges(), 1);
-    let mut client = Client::connect(&dc, agreed.auth_key, 1, Transport::Intermediate).await;
-    assert_eq!(client.call(Object::new("help.getConfig")).await.small("this_dc"), 2);
-}
-
-#[tokio::test]
-async fn a_temporary_key_is_bound_to_a_permanent_one() {
-    let dc = start().await;
-    let alice = dc.add_user("Alice");
-    let permanent = Client::signed_in(&dc, alice, 1).await.key;
-    let agreed = Client::agreed(&dc, Some(3600)).await;
-    let mut client = Client::connect(&dc, agreed.auth_key.clone(), 2, Transport::Intermediate).await;
-    assert_eq!(client.try_call(state()).await.unwrap_err().message, "AUTH_KEY_UNREGISTERED");
-    let expires_at = crate::local_dc::server::unix(dc.shared.now()) + 1800;
-    let bind = |proof: Vec<u8>| {
-        let query =
-            Object::new("auth.bindTempAuthKey").with("perm_auth_key_id", permanent.id() as i64).with("nonce", 5);
-        query.with("expires_at", expires_at).with("encrypted_message", proof)
-    };
-    // The proof holds the message id of its own query, which an engine does not tell beforehand; so the queries are told apart.
-    let refused = client.try_call(bind(vec![0; 128])).await.unwrap_err();
-    assert_eq!(refused.message, "ENCRYPTED_MESSAGE_INVALID");
-    let proof = |msg_id: i64| binding::Inner {
-        nonce: 5,
-        temporary: agreed.auth_key.id(),
-        permanent: permanent.id(),
-        session: 2,
-        expires_at,
-        msg_id,
-    };
-    {
-        let mut inner = dc.shared.dc();
-        let session = SessionKey { auth_key: agreed.auth_key.id(), session: 2 };
-        let query = bind(binding::seal(&permanent, &proof(44)));
-        let now = expires_at - 1800;
-        let wrong = api::call(&mut inner.telegram, session, 48, &query, now);
-        assert!(matches!(wrong, api::Answer::Now(Err(_))), "another message's proof");
-        let right = api::call(&mut inner.telegram, session, 44, &query, now);
-        assert!(matches!(right, api::Answer::Now(Ok(Value::Bool(true)))), "{right:?}");
-    }
-    client.call(state()).await;
 }
 
 #[tokio::test]

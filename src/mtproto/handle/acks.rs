@@ -67,8 +67,11 @@ impl Engine {
     /// The peer has these messages: a server need not keep them any longer.
     pub(super) fn handle_acks(&mut self, message: &Message) -> Result<(), PacketError> {
         for id in ids(message.read::<types::MsgsAck>()?.msg_ids)? {
-            // A client keeps its calls until they are answered: an acknowledgment is no answer.
-            self.kept.remove(id);
+            match self.side {
+                // It keeps its calls until they are answered: an acknowledgment is no answer.
+                Side::Client => self.received_by_server(id),
+                Side::Server => drop(self.kept.remove(id)),
+            }
         }
         Ok(())
     }

@@ -2,7 +2,10 @@
 //!
 //! <https://core.telegram.org/mtproto/service_messages_about_messages#notice-of-ignored-error-message>
 
+use std::time::Duration;
+
 use super::super::engine::Engine;
+use super::super::ids::ServerClock;
 use super::super::packet::{Message, body};
 use super::super::{Event, LostReason, MsgId, PacketError, Time};
 use crate::tl::envelope::{GzipPacked, MSG_COPY, MsgContainer};
@@ -99,11 +102,26 @@ impl Engine {
 
     /// Client: takes the time from a message that the server wrote just now.
     pub(super) fn set_clock(&mut self, written: MsgId, now: Time) {
-        let before = self.clock.offset_seconds();
-        self.clock.set(written, now);
+        self.adjust_clock(|clock| clock.set(written, now));
         // Ids that were ahead of the server's time were refused, so smaller ones may follow them.
         self.ids.rewind(self.clock.unix(now));
         self.outbox.forget_newest();
+    }
+
+    /// Client: the server's clock is not behind the newest message of its that came. Our ids only grow.
+    pub(super) fn clock_at_least(&mut self, written: MsgId, now: Time) {
+        self.adjust_clock(|clock| clock.at_least(written, now));
+    }
+
+    /// Client: the server's clock is not ahead of a pong by more than the ping and the pong took. Our ids do not go back with
+    /// it: those to come stand still until the time has caught up with them.
+    pub(super) fn clock_at_most(&mut self, written: MsgId, took: Duration, now: Time) {
+        self.adjust_clock(|clock| clock.at_most(written, took, now));
+    }
+
+    fn adjust_clock(&mut self, adjust: impl FnOnce(&mut ServerClock)) {
+        let before = self.clock.offset_seconds();
+        adjust(&mut self.clock);
         if before != self.clock.offset_seconds() {
             self.events.push_back(Event::TimeOffsetChanged(self.clock.offset_seconds()));
         }

@@ -60,6 +60,7 @@ impl Engine {
                 return Err(error);
             }
         }
+        self.clock_at_least(message.id, now);
         Ok(())
     }
 
@@ -104,17 +105,17 @@ impl Engine {
             (functions::Ping::ID, _) => self.handle_ping(&message),
             (types::MsgsStateReq::ID, _) => self.handle_state_request(&message),
             (types::MsgResendReq::ID | types::MsgResendAnsReq::ID, _) => self.handle_resend_request(&message),
+            (types::MsgsAllInfo::ID, _) => self.handle_all_info(&message, now),
+            (types::MsgDetailedInfo::ID, _) => self.handle_detailed_info(&message, now),
+            (types::MsgNewDetailedInfo::ID, _) => self.handle_new_detailed_info(&message, now),
 
             (RpcResult::ID, Side::Client) => self.handle_result(&message),
             (types::BadMsgNotification::ID, Side::Client) => self.handle_bad_msg(&message, now),
             (types::BadServerSalt::ID, Side::Client) => self.handle_bad_salt(&message, now),
-            (types::FutureSalts::ID, Side::Client) => self.handle_future_salts(&message),
+            (types::FutureSalts::ID, Side::Client) => self.handle_future_salts(&message, now),
             (types::NewSessionCreated::ID, Side::Client) => self.handle_new_session(&message, now),
             (types::Pong::ID, Side::Client) => self.handle_pong(&message, now),
-            (types::MsgsStateInfo::ID, Side::Client) => self.handle_state_info(&message),
-            (types::MsgsAllInfo::ID, Side::Client) => self.handle_all_info(&message),
-            (types::MsgDetailedInfo::ID, Side::Client) => self.handle_detailed_info(&message, now),
-            (types::MsgNewDetailedInfo::ID, Side::Client) => self.handle_new_detailed_info(&message, now),
+            (types::MsgsStateInfo::ID, Side::Client) => self.handle_state_info(&message, now),
             (types::DestroySessionOk::ID | types::DestroySessionNone::ID, Side::Client) => {
                 self.handle_session_destroyed(&message)
             }
@@ -131,14 +132,8 @@ impl Engine {
             (functions::DestroyAuthKey::ID, Side::Server) => self.handle_destroy_auth_key(&message),
             // Long polling over HTTP; on a stream there is nothing to wait for.
             (types::HttpWait::ID, Side::Server) => Ok(()),
-            // A server keeps its messages until they are acknowledged, and asks for nothing else about them.
-            (
-                types::MsgsStateInfo::ID
-                | types::MsgsAllInfo::ID
-                | types::MsgDetailedInfo::ID
-                | types::MsgNewDetailedInfo::ID,
-                Side::Server,
-            ) => Ok(()),
+            // A server keeps its messages until they are acknowledged, and never asks about them.
+            (types::MsgsStateInfo::ID, Side::Server) => Ok(()),
             (_, Side::Server) => self.handle_query(message),
         }
     }

@@ -129,9 +129,11 @@ impl Engine {
     }
 
     pub(super) fn handle_pong(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
-        let types::Pong { ping_id, .. } = message.read()?;
+        let types::Pong { msg_id, ping_id } = message.read()?;
         if let Some(ping) = self.liveness.ping.take_if(|ping| ping.id == ping_id) {
             let took = now.mono.saturating_sub(ping.sent.unwrap_or(now.mono));
+            self.ids.accepted(MsgId(msg_id));
+            self.clock_at_most(message.id, took, now);
             self.events.push_back(Event::Pong { ping_id, took });
         }
         Ok(())

@@ -18,13 +18,20 @@ impl Engine {
         let Some(call) = self.calls.take(MsgId(req_msg_id)) else {
             return Ok(());
         };
+        self.ids.accepted(MsgId(req_msg_id));
         let to = call.handle;
         let result = unpacked(message.body.slice_ref(result)).and_then(|object| match object.first_chunk::<4>() {
             Some(id) if u32::from_le_bytes(*id) == types::RpcError::ID => rpc_error(&object).map(Err),
             _ => Ok(Ok(object)),
         });
         match result {
-            Ok(result) => self.events.push_back(Event::Reply { to, result }),
+            Ok(result) => {
+                let failed = result.is_err();
+                self.events.push_back(Event::Reply { to, result });
+                if failed {
+                    self.fail_dependents(to);
+                }
+            }
             Err(error) => {
                 // The call was done, and its answer is not to be had: the owner must not wait for another.
                 self.lose(call, LostReason::Unreadable);
@@ -63,9 +70,7 @@ impl Engine {
             _ => {}
         }
         if let Some(answer) = self.kept.answer_to(message.id) {
-            if let Some(sent) = self.kept.messages.get(&answer) {
-                self.outbox.push(sent.again(answer));
-            }
+            self.outbox.queue.extend(self.again_or_announced(answer));
         } else if message.needs_ack() {
             self.acknowledge(message.id, now);
         }

@@ -56,7 +56,7 @@ impl Engine {
         // there may have been one, which is forgotten with what it did: only the owner knows what may be done twice.
         let certainly_not_done = self.session.first.is_none() && self.session.reconnects == 0;
         if certainly_not_done {
-            self.send_unreceived_again(older);
+            self.send_all_again(older);
         } else {
             older.into_iter().for_each(|call| self.lose(call, LostReason::SessionReset));
         }

@@ -6,7 +6,7 @@ use super::super::engine::Engine;
 use super::super::ids::Known;
 use super::super::outbox::{Outgoing, What};
 use super::super::packet::{Message, body};
-use super::super::{LostReason, MsgId, PacketError, Time};
+use super::super::{LostReason, MsgId, PacketError, Side, Time};
 use super::acks::ids;
 use crate::tl::{DecodeError, enums, types};
 
@@ -50,37 +50,54 @@ impl Engine {
     }
 
     /// Client: what the server has received of what we asked about after a connection broke.
-    pub(super) fn handle_state_info(&mut self, message: &Message) -> Result<(), PacketError> {
+    pub(super) fn handle_state_info(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
         let types::MsgsStateInfo { req_msg_id, info } = message.read()?;
         let Some(asked) = self.calls.take_asked(MsgId(req_msg_id)) else {
             return Ok(());
         };
+        // They were sent before the question, so what the server has not received "yet" it will not receive.
+        let lost = [NOT_RECEIVED, NOT_YET_RECEIVED];
+        self.learn_states(&asked, info, &lost, now)
+    }
+
+    /// What the other side says of our messages without being asked.
+    /// <https://core.telegram.org/mtproto/service_messages_about_messages#voluntary-communication-of-status-of-messages>
+    pub(super) fn handle_all_info(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
+        let types::MsgsAllInfo { msg_ids, info } = message.read()?;
+        let about: Vec<MsgId> = ids(msg_ids)?.collect();
+        // What has "not been received yet" may be on its way.
+        self.learn_states(&about, info, &[NOT_RECEIVED], now)
+    }
+
+    /// Sends again what is lost, and gives up what the other side has forgotten.
+    fn learn_states(&mut self, about: &[MsgId], info: &[u8], lost: &[u8], now: Time) -> Result<(), PacketError> {
         // "Exactly one byte of message status for each message."
-        if info.len() != asked.len() {
+        if info.len() != about.len() {
             return Err(DecodeError::Count(info.len() as u32).into());
         }
         let mut unreceived = Vec::new();
-        for (id, state) in asked.into_iter().zip(info) {
-            match state & 7 {
+        for (&id, state) in about.iter().zip(info) {
+            match (state & 7, self.side) {
                 // It will be answered, if it is not yet.
-                RECEIVED => {}
-                NOT_RECEIVED | NOT_YET_RECEIVED => unreceived.extend(self.calls.take(id)),
-                _ => {
+                (RECEIVED, Side::Client) => self.received_by_server(id),
+                // "This response is also at the same time a receipt acknowledgment."
+                (RECEIVED, Side::Server) => drop(self.kept.remove(id)),
+                (state, _) if lost.contains(&state) => unreceived.push(id),
+                (UNKNOWN, Side::Client) => {
                     if let Some(call) = self.calls.take(id) {
                         self.lose(call, LostReason::Forgotten);
                     }
                 }
+                _ => {}
             }
         }
-        self.send_unreceived_again(unreceived);
-        Ok(())
-    }
-
-    /// What the server says without being asked changes nothing here: a call waits for its answer, not for its
-    /// receipt, and what was lost with a connection is asked about.
-    pub(super) fn handle_all_info(&mut self, message: &Message) -> Result<(), PacketError> {
-        let types::MsgsAllInfo { msg_ids, .. } = message.read()?;
-        let _checked = ids(msg_ids)?;
+        match self.side {
+            Side::Client => self.send_unreceived_again(unreceived, now),
+            Side::Server => {
+                let again: Vec<Outgoing> = unreceived.iter().filter_map(|id| self.again_or_announced(*id)).collect();
+                self.outbox.queue.extend(again);
+            }
+        }
         Ok(())
     }
 

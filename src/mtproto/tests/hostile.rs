@@ -316,7 +316,7 @@ fn a_service_message_that_is_cut_short_is_refused() {
     for constructor in from_client {
         let mut pair = Pair::connected();
         let id = msg_id(pair.now.unix + seconds(1), 0, 0);
-        pair.deliver_to_server(&Forged::new(id, 3, constructor.to_le_bytes()).packet(Side::Client));
+        pair.deliver_to_server(&Forged::new(id, 5, constructor.to_le_bytes()).packet(Side::Client));
         assert!(matches!(pair.errors[..], [(Side::Server, PacketError::Malformed(_))]), "{constructor:08x}");
     }
 }

@@ -150,6 +150,8 @@ pub struct Pair {
     pub now: Time,
     /// What the server's clock, `now`, is ahead of the client's.
     pub server_ahead: i64,
+    /// What both of the client's clocks gain in a second.
+    pub client_gains: f64,
     /// How often the server has forgotten the session.
     servers: u64,
     /// All that was refused, and by whom.
@@ -163,6 +165,7 @@ impl Pair {
             server: engine(Side::Server, SESSION, 2),
             now: start(),
             server_ahead: 0,
+            client_gains: 0.0,
             servers: 0,
             errors: Vec::new(),
         }
@@ -187,8 +190,10 @@ impl Pair {
 
     /// What the client's clock shows.
     pub fn client_now(&self) -> Time {
-        let unix = self.now.unix.as_secs_f64() - self.server_ahead as f64;
-        Time { mono: self.now.mono, unix: Duration::from_secs_f64(unix) }
+        let gained = (self.now.mono - start().mono).as_secs_f64() * self.client_gains;
+        let unix = self.now.unix.as_secs_f64() - self.server_ahead as f64 + gained;
+        let mono = self.now.mono.as_secs_f64() + gained;
+        Time { mono: Duration::from_secs_f64(mono), unix: Duration::from_secs_f64(unix) }
     }
 
     pub fn wait(&mut self, duration: Duration) {
@@ -258,8 +263,20 @@ impl Pair {
         assert!(self.client_events().contains(&answer(call)));
     }
 
+    /// What the client has been told, but for mere receipts.
     pub fn client_events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.client.poll_event()).collect()
+        let events = std::iter::from_fn(|| self.client.poll_event());
+        events.filter(|event| !matches!(event, Event::Received { .. })).collect()
+    }
+
+    /// The calls that the client was told to have arrived; all else that it was told is thrown away.
+    pub fn receipts(&mut self) -> Vec<MsgId> {
+        let events = std::iter::from_fn(|| self.client.poll_event());
+        let receipts = events.filter_map(|event| match event {
+            Event::Received { call } => Some(call),
+            _ => None,
+        });
+        receipts.collect()
     }
 
     pub fn server_events(&mut self) -> Vec<Event> {
@@ -285,8 +302,9 @@ impl Pair {
         self.server.reconnected(self.now);
     }
 
-    /// The server has forgotten the session.
+    /// The server has forgotten the session. A second later, or it would make its message ids again.
     pub fn forget_session(&mut self) {
+        self.now = self.now + seconds(1);
         self.servers += 1;
         self.server = engine(Side::Server, SESSION, 2 + self.servers);
     }

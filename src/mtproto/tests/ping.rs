@@ -132,7 +132,7 @@ fn a_timeout_that_is_not_due_does_nothing() {
 fn a_plain_ping_is_answered_too() {
     let mut pair = Pair::connected();
     let id = msg_id(pair.now.unix + seconds(1), 0, 0);
-    pair.deliver_to_server(&Forged::new(id, 3, Writer::new(PING).long(5).done()).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(id, 5, Writer::new(PING).long(5).done()).packet(Side::Client));
     let packets = pair.server_packets();
     let (_, _, pong) = messages(Side::Server, &packets[0])[0].clone();
     assert_eq!(pong, Writer::new(PONG).long(id.0).long(5).done());

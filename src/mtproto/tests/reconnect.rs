@@ -32,6 +32,22 @@ fn a_call_that_arrived_is_not_done_again() {
 }
 
 #[test]
+fn a_call_that_arrives_late_over_the_old_connection_is_done_once() {
+    let mut pair = Pair::connected();
+    let call = pair.send();
+    let late = pair.client_packets();
+    pair.reconnect();
+    pair.settle();
+    // It was sent again because the server did not have it yet.
+    late.iter().for_each(|packet| pair.deliver_to_server(packet));
+    let [query] = pair.queries()[..] else { panic!("it came once") };
+    pair.reply(query);
+    pair.settle();
+    assert_eq!(pair.client_events(), [answer(call)]);
+    assert_eq!(pair.errors, [(Side::Server, PacketError::Duplicate(query))]);
+}
+
+#[test]
 fn an_answer_that_was_lost_is_sent_again() {
     let mut pair = Pair::connected();
     let call = pair.send();
@@ -138,21 +154,6 @@ fn a_session_that_the_server_forgot_loses_the_calls_on_their_way() {
 }
 
 #[test]
-fn calls_that_nothing_is_known_of_are_lost() {
-    let mut pair = Pair::connected();
-    let call = pair.send();
-    pair.client_packets();
-    pair.client.reconnected(pair.now);
-    let packets = pair.client_packets();
-    let request = messages(Side::Client, &packets[0]);
-    assert_eq!(constructor(&request[0].2), MSGS_STATE_REQ);
-    let body = Writer::new(MSGS_STATE_INFO).long(request[0].0.0).bytes(&[1]).done();
-    pair.deliver_to_client(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 1), 0, body).packet(Side::Server));
-    let lost = Event::QueryLost { to: call, body: QUERY.into(), reason: LostReason::Forgotten };
-    assert_eq!(pair.client_events(), [lost]);
-}
-
-#[test]
 fn a_question_that_was_lost_with_its_connection_is_asked_again() {
     let mut pair = Pair::connected();
     let call = pair.send();
@@ -182,63 +183,4 @@ fn a_question_refused_for_its_salt_is_asked_again() {
     pair.reply(query);
     pair.settle();
     assert_eq!(pair.client_events(), [Event::SaltChanged(99), answer(call)]);
-}
-
-#[test]
-fn a_large_answer_that_is_announced_is_asked_for() {
-    let mut pair = Pair::connected();
-    let call = pair.send();
-    pair.settle();
-    let query = pair.queries()[0];
-    pair.reply(query);
-    let lost = pair.server_packets();
-    let (answer_id, _, body) = messages(Side::Server, &lost[0])[0].clone();
-    let info = Writer::new(MSG_DETAILED_INFO).long(query.0).long(answer_id.0).int(body.len() as i32).int(0).done();
-    pair.deliver_to_client(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 1), 0, info).packet(Side::Server));
-    pair.settle();
-    assert_eq!(pair.client_events(), [answer(call)]);
-}
-
-#[test]
-fn an_update_that_is_announced_is_asked_for() {
-    let mut pair = Pair::connected();
-    pair.server.push(RESULT.into(), pair.now);
-    let lost = pair.server_packets();
-    let (id, ..) = opened(Side::Server, &lost[0]);
-    let info = Writer::new(MSG_NEW_DETAILED_INFO).long(id.0).int(8).int(0).done();
-    pair.deliver_to_client(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 3), 0, info).packet(Side::Server));
-    pair.settle();
-    assert_eq!(pair.client_events(), [Event::Update(RESULT.into())]);
-}
-
-#[test]
-fn a_server_asked_for_what_it_has_not_tells_what_it_knows() {
-    let mut pair = Pair::connected();
-    let id = msg_id(pair.now.unix + seconds(1), 0, 0);
-    let unknown = msg_id(pair.now.unix + seconds(1), 9, 1);
-    let request = Writer::new(MSG_RESEND_REQ).longs(&[unknown.0]).done();
-    pair.deliver_to_server(&Forged::new(id, 3, request).packet(Side::Client));
-    let packets = pair.server_packets();
-    let info = Writer::new(MSGS_STATE_INFO).long(id.0).bytes(&[3]).done();
-    assert!(messages(Side::Server, &packets[0]).iter().any(|(_, _, body)| *body == info));
-}
-
-#[test]
-fn a_server_tells_the_state_of_each_message() {
-    let mut pair = Pair::connected();
-    let begin = pair.now.unix + seconds(1);
-    let at = |n: i64| msg_id(begin, 100 + n, 0);
-    let (answered, running, ping, request) = (at(0), at(2), at(3), at(5));
-    pair.deliver_to_server(&Forged::new(answered, 3, QUERY).packet(Side::Client));
-    pair.deliver_to_server(&Forged::new(running, 5, QUERY).packet(Side::Client));
-    pair.deliver_to_server(&Forged::new(ping, 6, Writer::new(PING).long(1).done()).packet(Side::Client));
-    pair.reply(answered);
-    pair.server_packets();
-    let about = [MsgId(4), answered, at(1), running, ping, at(9)].map(|id| id.0);
-    pair.deliver_to_server(
-        &Forged::new(request, 7, Writer::new(MSGS_STATE_REQ).longs(&about).done()).packet(Side::Client),
-    );
-    let packets = pair.server_packets();
-    let info = Writer::new(MSGS_STATE_INFO).long(request.0).bytes(&[1, 4 + 32 + 64, 2, 4 + 32, 4 + 16, 3]).done();
-    assert!(messages(Side::Server, &packets[0]).iter().any(|(_, _, body)| *body == info));
 }

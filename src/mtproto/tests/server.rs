@@ -105,7 +105,7 @@ fn a_query_that_comes_twice_is_handled_once_and_its_answer_sent_again() {
     pair.reply(query);
     pair.server_packets();
     let again = container(&[Forged::new(query, opened(Side::Client, &packets[0]).1, QUERY)]);
-    pair.deliver_to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 0), 4, again).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(msg_id(pair.now.unix + seconds(1), 0, 0), 6, again).packet(Side::Client));
     assert_eq!(pair.queries(), []);
     pair.settle();
     assert_eq!(pair.client_events(), [answer(call)]);
@@ -130,7 +130,7 @@ fn future_salts_are_answered() {
     let mut pair = Pair::connected();
     let now = pair.now.unix.as_secs() as i32;
     let id = msg_id(pair.now.unix + seconds(1), 0, 0);
-    pair.deliver_to_server(&Forged::new(id, 3, Writer::new(GET_FUTURE_SALTS).int(3).done()).packet(Side::Client));
+    pair.deliver_to_server(&Forged::new(id, 5, Writer::new(GET_FUTURE_SALTS).int(3).done()).packet(Side::Client));
     let packets = pair.server_packets();
     let (_, _, body) = messages(Side::Server, &packets[0])[0].clone();
     let expected = Writer::new(FUTURE_SALTS).long(id.0).int(now).int(1).int(now).int(now + 3600).long(SALT);

@@ -12,6 +12,7 @@
 //!
 //! Every step has a time-out, and an error says at which step and on whose side it failed.
 
+mod address;
 mod disguise;
 mod error;
 mod eyeballs;
@@ -23,7 +24,7 @@ mod websocket;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,6 +38,7 @@ use crate::net::Clock;
 use disguise::{Disguised, GreetError};
 use socks::Onward;
 
+pub use address::{Address, Endpoint};
 pub use error::{DialError, Peer, Step, Tried};
 pub use via::{Login, Place, Via, ViaError};
 pub use websocket::{Trust, UrlError, WebSocket};
@@ -64,19 +66,11 @@ pub struct Target {
     pub patience: Duration,
 }
 
-/// Where a DC listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// TCP, the preferred address first. All are tried if need be.
-    Addresses(Vec<SocketAddr>),
-    WebSocket(WebSocket),
-}
-
 impl Target {
-    /// A DC at `addresses`, not obfuscated, with ten seconds for each step.
+    /// A DC at `addresses`, which have no demands; not obfuscated, with ten seconds for each step.
     pub fn new(dc: ProxyDc, addresses: Vec<SocketAddr>, transport: Transport) -> Target {
         Target {
-            endpoint: Endpoint::Addresses(addresses),
+            endpoint: Endpoint::at(addresses),
             dc,
             transport,
             obfuscated: false,
@@ -92,6 +86,10 @@ pub struct Dialed {
     pub stream: BoxedStream,
     /// The client's end, new.
     pub framing: Framing,
+    /// Which of the target's addresses it leads to; None where a name or an MTProxy was dialled.
+    pub remote: Option<SocketAddr>,
+    /// This machine's address on it.
+    pub local: Option<IpAddr>,
 }
 
 impl std::fmt::Debug for Dialed {
@@ -108,22 +106,36 @@ pub async fn dial(target: &Target, via: &Via, clock: &Clock) -> Result<Dialed, D
     }
     match &target.endpoint {
         Endpoint::Addresses(addresses) => {
-            let framing = match target.obfuscated {
-                true => obfuscated(target.transport, None)?,
-                false => Framing::client(target.transport),
-            };
-            Ok(Dialed { stream: Box::new(dialling.reach(addresses).await?), framing })
+            let mut random = SystemRandom::new();
+            let mut framings: Vec<(SocketAddr, Framing)> = addresses
+                .iter()
+                .filter_map(|address| {
+                    let framing = address.framing(target.transport, target.obfuscated, target.dc, &mut random)?;
+                    Some((address.socket, framing))
+                })
+                .collect();
+            if framings.is_empty() && !addresses.is_empty() {
+                return Err(DialError::Transport(target.transport));
+            }
+            let sockets: Vec<SocketAddr> = framings.iter().map(|(socket, _)| *socket).collect();
+            let (stream, remote) = dialling.reach(&sockets).await?;
+            let local = tcp::local(&stream);
+            let at = sockets.iter().position(|socket| *socket == remote).ok_or(DialError::NoAddress)?;
+            let framing = framings.swap_remove(at).1;
+            Ok(Dialed { stream: Box::new(stream), framing, remote: Some(remote), local })
         }
         Endpoint::WebSocket(socket) => {
             let peer = Peer::Server(socket.name());
             let stream = dialling.reach_name(&socket.place, &peer).await?;
-            if socket.secure {
+            let local = tcp::local(&stream);
+            let dialed = if socket.secure {
                 let securing = websocket::secure(stream, socket, &peer);
                 let stream = dialling.in_time(Step::Tls, &peer, securing).await?;
-                dialling.upgrade(stream, socket, &peer).await
+                dialling.upgrade(stream, socket, &peer).await?
             } else {
-                dialling.upgrade(stream, socket, &peer).await
-            }
+                dialling.upgrade(stream, socket, &peer).await?
+            };
+            Ok(Dialed { local, ..dialed })
         }
     }
 }
@@ -135,10 +147,9 @@ struct Dialling<'a> {
 }
 
 impl Dialling<'_> {
-    /// A TCP stream to one of `addresses`, straight or through the proxy.
-    async fn reach(&self, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+    /// A TCP stream to one of `addresses`, straight or through the proxy, and to which.
+    async fn reach(&self, addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), DialError> {
         let Target { patience, dc, .. } = self.target;
-        let places = addresses.iter().map(|address| Place { host: address.ip().to_string(), port: address.port() });
         match self.via {
             Via::Direct | Via::MtProxy { .. } => {
                 let peer = Peer::Server(match addresses {
@@ -148,7 +159,12 @@ impl Dialling<'_> {
                 tcp::connect(addresses, &peer, *patience, self.clock).await
             }
             _ if addresses.is_empty() => Err(DialError::NoAddress),
-            _ => self.onward(places).await,
+            _ => {
+                let place = |address: &SocketAddr| Place { host: address.ip().to_string(), port: address.port() };
+                let places: Vec<Place> = addresses.iter().map(place).collect();
+                let (stream, at) = self.onward(&places).await?;
+                Ok((stream, addresses[at]))
+            }
         }
     }
 
@@ -156,30 +172,30 @@ impl Dialling<'_> {
     async fn reach_name(&self, place: &Place, peer: &Peer) -> Result<TcpStream, DialError> {
         match self.via {
             Via::Direct | Via::MtProxy { .. } => tcp::connect_to(place, peer, self.target.patience, self.clock).await,
-            _ => self.onward(std::iter::once(place.clone())).await,
+            _ => Ok(self.onward(std::slice::from_ref(place)).await?.0),
         }
     }
 
-    /// Asks the proxy for one place after the other, until it gets to one.
-    async fn onward(&self, places: impl Iterator<Item = Place>) -> Result<TcpStream, DialError> {
+    /// Asks the proxy for one place after the other, until it gets to one; which that is comes with the stream.
+    async fn onward(&self, places: &[Place]) -> Result<(TcpStream, usize), DialError> {
         let peer = Peer::Proxy(self.via.name());
         let mut tried = Vec::new();
-        for place in places {
+        for (at, place) in places.iter().enumerate() {
             let reached = match self.via {
                 Via::Socks5 { proxy, login } => {
                     let stream = self.to_proxy(proxy, &peer).await?;
-                    let asking = socks::negotiate(stream, &peer, login.as_ref(), &place);
+                    let asking = socks::negotiate(stream, &peer, login.as_ref(), place);
                     self.in_time(Step::Socks5, &peer, asking).await?
                 }
                 Via::Http { proxy, login } => {
                     let stream = self.to_proxy(proxy, &peer).await?;
-                    let asking = http::connect(stream, &peer, login.as_ref(), &place);
+                    let asking = http::connect(stream, &peer, login.as_ref(), place);
                     self.in_time(Step::HttpConnect, &peer, asking).await?
                 }
                 Via::Direct | Via::MtProxy { .. } => break,
             };
             match reached {
-                Onward::Connected(stream) => return Ok(stream),
+                Onward::Connected(stream) => return Ok((stream, at)),
                 Onward::Refused(reason) => tried.push((place.to_string(), reason)),
             }
         }
@@ -196,6 +212,7 @@ impl Dialling<'_> {
         let framing = obfuscated(transport, Some(Proxy { key: *secret.key(), dc: self.target.dc }))?;
         let peer = Peer::Proxy(self.via.name());
         let mut stream = self.to_proxy(proxy, &peer).await?;
+        let local = tcp::local(&stream);
         if let Secret::FakeTls { key, domain } = secret {
             let greeting = Greeting::new(key, domain, self.server_time(), &mut SystemRandom::new());
             let greeted = async {
@@ -206,9 +223,9 @@ impl Dialling<'_> {
             };
             let received = self.in_time(Step::FakeTls, &peer, greeted).await?;
             let stream = Disguised::new(stream, Some((Records::new(), received)));
-            return Ok(Dialed { stream: Box::new(stream), framing });
+            return Ok(Dialed { stream: Box::new(stream), framing, remote: None, local });
         }
-        Ok(Dialed { stream: Box::new(stream), framing })
+        Ok(Dialed { stream: Box::new(stream), framing, remote: None, local })
     }
 
     async fn upgrade<S: ByteStream + 'static>(
@@ -221,7 +238,7 @@ impl Dialling<'_> {
         let framing = obfuscated(self.target.transport, None)?;
         let upgrading = websocket::upgrade(stream, socket, peer);
         let stream = self.in_time(Step::WebSocket, peer, upgrading).await?;
-        Ok(Dialed { stream: Box::new(Disguised::new(stream, None)), framing })
+        Ok(Dialed { stream: Box::new(Disguised::new(stream, None)), framing, remote: None, local: None })
     }
 
     fn server_time(&self) -> Duration {

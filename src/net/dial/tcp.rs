@@ -1,7 +1,7 @@
 //! The TCP connection under everything else.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -22,22 +22,23 @@ const KEEPALIVE_RETRIES: u32 = 3;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
-/// Connects to the first of `addresses` that answers, with the options that a session wants.
+/// Connects to the first of `addresses` that answers, with the options that a session wants; says which it was.
 pub async fn connect(
     addresses: &[SocketAddr],
     peer: &Peer,
     patience: Duration,
     clock: &Clock,
-) -> Result<TcpStream, DialError> {
+) -> Result<(TcpStream, SocketAddr), DialError> {
     if addresses.is_empty() {
         return Err(DialError::NoAddress);
     }
     // The time-out is one for all: attempts run side by side, and the last of many must not add its own.
-    let racing = eyeballs::race(addresses, clock, TcpStream::connect);
+    let attempt = |address| async move { Ok((TcpStream::connect(address).await?, address)) };
+    let racing = eyeballs::race(addresses, clock, attempt);
     match clock.timeout(patience, racing).await {
-        Ok(Ok(stream)) => {
+        Ok(Ok((stream, address))) => {
             set_options(&stream);
-            Ok(stream)
+            Ok((stream, address))
         }
         Ok(Err(failed)) => {
             let tried = failed.into_iter().map(|(address, error)| (address.to_string(), reason(&error))).collect();
@@ -50,7 +51,12 @@ pub async fn connect(
 /// Connects to a name or an address.
 pub async fn connect_to(place: &Place, peer: &Peer, patience: Duration, clock: &Clock) -> Result<TcpStream, DialError> {
     let addresses = resolve(place, peer, patience, clock).await?;
-    connect(&addresses, peer, patience, clock).await
+    Ok(connect(&addresses, peer, patience, clock).await?.0)
+}
+
+/// This machine's address on a stream.
+pub fn local(stream: &TcpStream) -> Option<IpAddr> {
+    stream.local_addr().ok().map(|address| address.ip())
 }
 
 async fn resolve(place: &Place, peer: &Peer, patience: Duration, clock: &Clock) -> Result<Vec<SocketAddr>, DialError> {
@@ -95,7 +101,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let peer = Peer::Server(address.to_string());
-        let stream = connect(&[address], &peer, Duration::from_secs(5), &Clock::real()).await.unwrap();
+        let (stream, _) = connect(&[address], &peer, Duration::from_secs(5), &Clock::real()).await.unwrap();
         assert!(stream.nodelay().unwrap());
         let socket = SockRef::from(&stream);
         assert!(socket.keepalive().unwrap());
