@@ -7,13 +7,13 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-/// More than this does not come out of one packed object.
+/// More than this does not come out of one packet, in however many objects.
 pub(super) const MAX_INFLATED: usize = super::framing::MAX_PACKET;
 
 /// A packed object that cannot be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InflateError {
-    #[error("a packed object that inflates to more than {MAX_INFLATED} bytes")]
+    #[error("packed objects that inflate to more than {MAX_INFLATED} bytes")]
     Bomb,
     #[error("a packed object that is not gzip")]
     NotGzip,
@@ -21,11 +21,11 @@ pub enum InflateError {
     Nested,
 }
 
-/// Unpacks, growing with what really comes out, to [`MAX_INFLATED`] and not further.
-pub(super) fn inflate(packed: &[u8]) -> Result<Bytes, InflateError> {
-    let mut out = Vec::with_capacity((packed.len() * 4).min(MAX_INFLATED));
-    GzDecoder::new(packed).take(MAX_INFLATED as u64 + 1).read_to_end(&mut out).map_err(|_| InflateError::NotGzip)?;
-    if out.len() > MAX_INFLATED {
+/// Unpacks, growing with what really comes out, to `room` bytes and not further.
+pub(super) fn inflate(packed: &[u8], room: usize) -> Result<Bytes, InflateError> {
+    let mut out = Vec::with_capacity((packed.len() * 4).min(room));
+    GzDecoder::new(packed).take(room as u64 + 1).read_to_end(&mut out).map_err(|_| InflateError::NotGzip)?;
+    if out.len() > room {
         return Err(InflateError::Bomb);
     }
     Ok(out.into())

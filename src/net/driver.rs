@@ -24,6 +24,9 @@ use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, LostReason, Ms
 const MAX_IN_FLIGHT: usize = 4_096;
 /// Bytes that are encrypted ahead of the socket.
 const MAX_UNSENT: usize = 256 << 10;
+/// Messages that may wait for a full socket before nothing more is read: a server that asks and does not listen would have its
+/// answers kept without end. More than our own calls can be, so that an honest server is always listened to.
+const MAX_BACKLOG: usize = 2 * MAX_IN_FLIGHT;
 /// For each step of the way to the DC.
 const DIAL_PATIENCE: Duration = Duration::from_secs(10);
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -244,7 +247,7 @@ impl Driver {
             let withheld = socket.unsent.len() >= MAX_UNSENT;
             let wake = wake(engine.poll_timeout(), !self.pending.is_empty(), withheld, next_sweep);
             tokio::select! {
-                read = socket.reading.read_buf(&mut socket.input) => {
+                read = socket.reading.read_buf(&mut socket.input), if !(withheld && engine.backlog() > MAX_BACKLOG) => {
                     if read? == 0 {
                         return Err(because("closed by the server"));
                     }
@@ -307,6 +310,8 @@ impl Driver {
                 }
                 Err(error) if error.is_fatal() => return Err(because(error)),
                 Err(error) => {
+                    // The holder of the key made it all the same.
+                    self.key_refused = false;
                     tracing::debug!("a message from DC {} was refused: {error}", self.options.dc);
                     self.status.send_modify(|status| {
                         status.refused += 1;
@@ -320,7 +325,7 @@ impl Driver {
 
     /// <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
     fn transport_error(&mut self, code: i32) -> Broken {
-        match code.abs() {
+        match code.unsigned_abs() {
             // Once may be a server that has just started; twice without a word in between is an answer.
             404 if self.key_refused => Broken::Fatal(Fatal::KeyUnknown),
             404 => {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use moongram::mtproto::Transport;
-use moongram::net::dial::Via;
+use moongram::net::dial::{Endpoint, Via};
 use moongram::net::{Clock, Connection, Key, Options, Status, Updates};
 use tokio::sync::watch;
 
@@ -48,7 +48,7 @@ impl Client {
     fn by_clock(server: &Server, key: Option<Key>, transport: Transport, clock: Clock) -> Client {
         let options = Options {
             dc: 2,
-            address: server.address,
+            endpoint: Endpoint::at([server.address]),
             transport,
             obfuscated: false,
             via: Via::Direct,

@@ -48,11 +48,15 @@ enum Order {
     Refuse(Refuse),
     /// Reads nothing more on this connection.
     ReadNothing,
+    /// Says nothing of its own any more on this connection.
+    Mute,
 }
 
 /// What is known of the client.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Seen {
+    /// The key that it speaks with, which an exchange may have changed.
+    pub key: Option<AuthKey>,
     pub session: Option<i64>,
     /// Its last query.
     pub query: MsgId,
@@ -99,6 +103,7 @@ impl Server {
             refuse: Refuse::Nothing,
             greetings: Vec::new(),
             reads: true,
+            mute: false,
             accepted: accepted.clone(),
             packets: packets.clone(),
             written: written.clone(),
@@ -110,8 +115,10 @@ impl Server {
 
     /// The forger for the client's session, once there is one.
     pub async fn forger(&self) -> Forger {
-        let session = within(self.seen.clone().wait_for(|seen| seen.session.is_some())).await.expect("it runs").session;
-        Forger { key: self.key.auth_key.clone(), salt: SALT, session: session.expect("waited for") }
+        let mut watched = self.seen.clone();
+        let seen = within(watched.wait_for(|seen| seen.session.is_some())).await.expect("it runs").clone();
+        let (key, session) = seen.key.zip(seen.session).expect("both are told together");
+        Forger { key, salt: SALT, session }
     }
 
     pub fn last_query(&self) -> i64 {
@@ -138,6 +145,10 @@ impl Server {
         self.order(Order::Refuse(what));
     }
 
+    pub fn mute(&self) {
+        self.order(Order::Mute);
+    }
+
     pub fn read_nothing(&self) {
         self.order(Order::ReadNothing);
     }
@@ -151,16 +162,20 @@ impl Server {
     }
 }
 
+/// What is done with each query's body.
+type Script = Box<dyn FnMut(&[u8]) -> Answer + Send>;
+
 struct Task {
     clock: Clock,
     key: AuthKey,
-    answer: Box<dyn FnMut(&[u8]) -> Answer + Send>,
+    answer: Script,
     lies: std::collections::VecDeque<Lies>,
     engines: HashMap<i64, Engine>,
     session: Option<i64>,
     refuse: Refuse,
     greetings: Vec<Vec<u8>>,
     reads: bool,
+    mute: bool,
     accepted: Arc<AtomicU64>,
     packets: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
@@ -185,7 +200,7 @@ impl Task {
                 accepted = listener.accept() => {
                     let Ok((stream, _)) = accepted else { return };
                     self.accepted.fetch_add(1, Ordering::AcqRel);
-                    self.reads = true;
+                    (self.reads, self.mute) = (true, false);
                     let greeting = if self.greetings.is_empty() { Vec::new() } else { self.greetings.remove(0) };
                     socket = Some(Socket {
                         stream,
@@ -211,10 +226,13 @@ impl Task {
     }
 
     fn obey(&mut self, order: Order, socket: &mut Option<Socket>) {
+        // Nothing can be said before the client has.
+        let socket = socket.as_mut().filter(|socket| socket.framing.transport().is_some());
         match (order, socket) {
             (Order::Refuse(what), _) => self.refuse = what,
             (Order::Greet(greetings), _) => self.greetings = greetings,
             (Order::ReadNothing, _) => self.reads = false,
+            (Order::Mute, _) => self.mute = true,
             (Order::Say(packet), Some(socket)) => socket.framing.encode(&packet, &mut socket.output),
             (Order::Raw(bytes), Some(socket)) => socket.output.extend_from_slice(&bytes),
             (Order::TransportError(code), Some(socket)) => {
@@ -253,7 +271,8 @@ impl Task {
         let Ok(opened) = open(&self.key, Side::Client, packet) else { return false };
         let (session, packet) = (opened.session_id, opened.msg_id());
         self.session = Some(session);
-        self.seen.send_modify(|seen| (seen.session, seen.packet) = (Some(session), packet));
+        let key = self.key.clone();
+        self.seen.send_modify(|seen| (seen.session, seen.key, seen.packet) = (Some(session), Some(key), packet));
         let words = match self.refuse {
             Refuse::Nothing => None,
             Refuse::Message(code) => Some(Words::of(BAD_MSG_NOTIFICATION).long(packet.0).int(0).int(code)),
@@ -291,7 +310,7 @@ impl Task {
 
     fn speak(&mut self, socket: &mut Option<Socket>) {
         let now = self.clock.now();
-        let Some(socket) = socket.as_mut().filter(|socket| socket.known) else { return };
+        let Some(socket) = socket.as_mut().filter(|socket| socket.known && !self.mute) else { return };
         let Some(engine) = self.session.and_then(|session| self.engines.get_mut(&session)) else { return };
         while let Some(packet) = engine.poll_packet(now) {
             socket.framing.encode(&packet, &mut socket.output);

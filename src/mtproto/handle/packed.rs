@@ -15,15 +15,19 @@ impl Engine {
         if within.gzip {
             return Err(InflateError::Nested.into());
         }
-        let message = Message { body: unpacked(message.body)?, ..message };
+        let message = Message { body: self.unpacked(message.body)?, ..message };
         self.handle_message(message, Within { gzip: true, ..within }, now)
     }
-}
 
-/// An object without its `gzip_packed`, if it has one.
-pub(super) fn unpacked(object: Bytes) -> Result<Bytes, PacketError> {
-    match object.first_chunk::<4>().map(|id| u32::from_le_bytes(*id)) {
-        Some(GzipPacked::ID) => Ok(inflate(GzipPacked::read(&mut Reader::new(&object[4..]))?.packed_data)?),
-        _ => Ok(object),
+    /// An object without its `gzip_packed`, if it has one. A packet unpacks to so much and no more: a container has room for a
+    /// thousand bombs that are each just small enough.
+    pub(super) fn unpacked(&mut self, object: Bytes) -> Result<Bytes, PacketError> {
+        if object.first_chunk() != Some(&GzipPacked::ID.to_le_bytes()) {
+            return Ok(object);
+        }
+        let packed = GzipPacked::read(&mut Reader::new(&object[4..]))?.packed_data;
+        let unpacked = inflate(packed, self.room)?;
+        self.room -= unpacked.len();
+        Ok(unpacked)
     }
 }

@@ -6,7 +6,6 @@ use super::super::ids::IdKind;
 use super::super::outbox::{Id, Outgoing, What};
 use super::super::packet::{Message, body};
 use super::super::{Event, LostReason, MsgId, PacketError, RpcError, Time};
-use super::packed::unpacked;
 use crate::tl::envelope::{MsgContainer, RpcResult};
 use crate::tl::{Reader, Tl, functions, types};
 
@@ -19,8 +18,9 @@ impl Engine {
             return Ok(());
         };
         self.ids.accepted(MsgId(req_msg_id));
+        self.calls.refusals = 0;
         let to = call.handle;
-        let result = unpacked(message.body.slice_ref(result)).and_then(|object| match object.first_chunk::<4>() {
+        let result = self.unpacked(message.body.slice_ref(result)).and_then(|object| match object.first_chunk::<4>() {
             Some(id) if u32::from_le_bytes(*id) == types::RpcError::ID => rpc_error(&object).map(Err),
             _ => Ok(Ok(object)),
         });
