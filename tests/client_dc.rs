@@ -318,12 +318,18 @@ async fn a_start_that_cannot_succeed_says_why() {
 async fn a_dc_that_forgot_the_key_ends_the_start_with_advice() {
     let scene = Scene::new().await;
     scene.start().await.stop().await;
-    // Another DC at another address has other keys.
-    let other = LocalDc::start(local_dc::Config::default()).await.unwrap();
-    let config = Config { dcs: vec![Dc { id: 2, address: other.address() }], ..scene.config("bot.db") };
-    let error = within(Client::start(config, Clock::real())).await.err().unwrap();
-    assert!(matches!(&error, StartError::SignedOut { .. } | StartError::Unreachable { .. }), "{error}");
-    assert!(error.to_string().contains("auth key"), "{error}");
+    // Another DC at another address has other keys. By its clock two minutes have gone by: a key that is younger than one may
+    // only be unknown yet, and is tried for longer.
+    let clock = Clock::real();
+    let now: local_dc::Now = Arc::new(move || clock.now() + Duration::from_secs(120));
+    let other = LocalDc::start(local_dc::Config { now, ..local_dc::Config::default() }).await.unwrap();
+    for temporary_key_life in [Some(Duration::from_secs(3600)), None] {
+        let dcs = vec![Dc { id: 2, address: other.address() }];
+        let config = Config { dcs, temporary_key_life, ..scene.config("bot.db") };
+        let error = within(Client::start(config, Clock::real())).await.err().unwrap();
+        assert!(matches!(&error, StartError::SignedOut { .. }), "{error}");
+        assert!(error.to_string().contains("does not know its auth key"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ impl Town {
             "moongram.toml",
             &format!(
                 "[account]\napi_id = 1\napi_hash = 'x'\nbot_token = '{}'\n[network]\n\
-                 dc = [{{ id = {}, address = '{}' }}]\npublic_keys = ['dc.pem']\npfs = false\n",
+                 dc = [{{ id = {}, address = '{}' }}]\npublic_keys = ['dc.pem']\n",
                 bot.token,
                 dc.dc_id(),
                 dc.address()

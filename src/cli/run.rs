@@ -32,9 +32,6 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let config = Config::read(&options.config)?;
     let folder = config.path(&config.scripts.folder);
     ensure!(folder.is_dir(), "{}: no such folder; `[scripts] folder` names the scripts' folder", folder.display());
-    if config.network.pfs == Some(true) {
-        tracing::warn!("network.pfs: this version has no forward secrecy yet; the permanent key encrypts");
-    }
     let clock = Clock::real();
     let client = Client::start(client_config(&config)?, clock.clone()).await?;
     let me = client.me();
@@ -87,6 +84,9 @@ fn client_config(config: &Config) -> Result<client::Config> {
     options.dcs = config.network.dc.iter().map(|dc| client::Dc { id: dc.id, address: dc.address }).collect();
     options.websockets = config.network.websocket.read()?;
     options.ipv6 = config.network.ipv6;
+    if config.network.pfs == Some(false) {
+        options.temporary_key_life = None;
+    }
     options.public_keys = keys;
     options.transport = transport;
     options.obfuscated = config.network.obfuscated;

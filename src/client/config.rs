@@ -11,6 +11,9 @@ use crate::crypto::RsaPublicKey;
 use crate::mtproto::Transport;
 use crate::net::dial::{Via, WebSocket};
 
+/// As in Telegram's own apps.
+const TEMPORARY_KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How to become and stay signed in.
 #[derive(Clone)]
 pub enum SignIn {
@@ -73,6 +76,9 @@ pub struct Config {
     pub ipv6: bool,
     /// Instead of TCP.
     pub websockets: WebSockets,
+    /// How long a temporary key lives, by which everything is encrypted; it is replaced before. None lets the permanent key
+    /// encrypt, which then opens all that was ever recorded. <https://core.telegram.org/api/pfs>
+    pub temporary_key_life: Option<Duration>,
     /// Instead of Telegram's own where not empty.
     pub public_keys: Vec<RsaPublicKey>,
     /// Telegram's test DCs, where `dcs` is empty.
@@ -101,6 +107,7 @@ impl Config {
             dcs: Vec::new(),
             ipv6: false,
             websockets: WebSockets::Off,
+            temporary_key_life: Some(TEMPORARY_KEY_LIFE),
             public_keys: Vec::new(),
             test_dc: false,
             transport: Transport::Intermediate,

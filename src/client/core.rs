@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
+use super::endings::Ending;
 use super::invoke::{Caller, function_of};
 use super::updates::Updates;
-use super::{CallError, Me, Peers};
+use super::{CallError, Me, Peers, Turn};
 use crate::net::{Clock, Status};
 use crate::storage::Session;
 
@@ -64,10 +65,20 @@ impl Core {
     }
 
     /// Calls, and gives what the result says of updates its place before anyone reads the result.
-    pub async fn invoke(&self, body: Bytes) -> Result<Bytes, CallError> {
+    pub async fn invoke(&self, body: Bytes, turn: Option<&Turn>) -> Result<Bytes, CallError> {
         function_of(&body)?;
         let _counted = InFlight::new(&self.in_flight);
-        let result = self.caller()?.call(body.clone()).await?;
+        let result = match self.caller()?.call_in(body.clone(), turn).await {
+            Ok(result) => result,
+            Err(error) => {
+                if let CallError::Rpc(error) = &error
+                    && let Some(ending) = Ending::of_error(error)
+                {
+                    self.end(&ending);
+                }
+                return Err(error);
+            }
+        };
         let now = self.clock.now().mono;
         let is_unsaved = {
             let mut updates = self.updates();
@@ -97,10 +108,22 @@ impl Core {
     }
 
     /// The account can no longer be used: says so, and closes.
-    pub fn end(&self, reason: String) {
-        tracing::error!("the client has ended: {reason}");
+    pub fn end(&self, ending: &Ending) {
+        let path = self.session.path().display();
+        self.end_because(format!("session {path} is no longer signed in ({}): {}", ending.reason, ending.advice));
+    }
+
+    /// There is no going on. What is said first is what is told.
+    pub fn end_because(&self, reason: String) {
         self.close();
-        self.ended.send_replace(Some(reason));
+        let first = self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            ended.get_or_insert_with(|| reason.clone());
+            first
+        });
+        if first {
+            tracing::error!("the client has ended: {reason}");
+        }
     }
 
     /// No further call is made, and every subscription ends.

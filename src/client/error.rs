@@ -1,6 +1,7 @@
 //! What a call can end with.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::tl;
 
@@ -58,6 +59,9 @@ pub enum CallError {
     /// The session ended between the call and its answer; whether it was done is not known.
     #[error("the connection broke: whether {method} was done is not known")]
     OutcomeUnknown { method: String },
+    /// No answer came in so much time during which the DC could be spoken to. It may have been done, unless it only reads.
+    #[error("{method} has had no answer for {} s{}", .waited.as_secs(), if *.received { ", though the server has it" } else { "" })]
+    NoAnswer { method: String, waited: Duration, received: bool, only_reads: bool },
     /// The client was stopped, was never connected, or can no longer connect.
     #[error("the client is closed{}{reason}", if .reason.is_empty() { "" } else { ": " })]
     Closed { reason: String },

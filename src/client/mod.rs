@@ -12,9 +12,11 @@
 mod addresses;
 mod config;
 mod core;
+mod endings;
 mod error;
 mod ids;
 mod invoke;
+mod order;
 mod peers;
 mod resolve;
 mod sign_in;
@@ -31,9 +33,11 @@ use tokio::task::JoinHandle;
 
 use crate::net::Clock;
 use crate::storage::{Session, UpdateState};
+use crate::tl::functions;
 
 pub use config::{Config, Dc, Me, SessionAt, SignIn, WebSockets};
 pub use error::{CallError, RpcError};
+pub use order::Turn;
 pub use peers::{InputPeer, Known, Peer, Peers};
 pub use start::StartError;
 pub use subscription::{MAX_QUEUED, MAX_QUEUED_BYTES, Subscription};
@@ -125,9 +129,17 @@ impl Client {
 
     /// Calls a function, given as its encoded boxed bytes; returns its encoded result. Flood waits up to the threshold are
     /// slept through, the server's own errors are tried again, and a call that was cut off is sent again where that is safe.
-    /// Dropping the future gives up the answer, not what the call does.
+    /// An answer that does not come while the DC could be spoken to for five minutes is [`CallError::NoAnswer`].
+    /// Dropping the future gives up the answer, and lets the server know, not what the call does.
     pub async fn invoke(&self, function: Bytes) -> Result<Bytes, CallError> {
-        self.shared.core.invoke(function).await
+        self.shared.core.invoke(function, None).await
+    }
+
+    /// [`Client::invoke`] in this turn: sent without waiting for the answers to the calls before, and done after they are done.
+    /// If one of them fails, it is not done, and its error is 400 `MSG_WAIT_FAILED`. Of several calls in one turn the first is
+    /// made in order.
+    pub async fn invoke_in(&self, function: Bytes, turn: &Turn) -> Result<Bytes, CallError> {
+        self.shared.core.invoke(function, Some(turn)).await
     }
 
     pub fn me(&self) -> Arc<Me> {
@@ -166,9 +178,14 @@ impl Client {
         self.shared.core.status().connections
     }
 
-    /// Key exchanges made since the start; 0 with a session that had a key.
+    /// Exchanges of permanent keys made since the start; 0 with a session that had a key.
     pub fn key_exchanges(&self) -> u64 {
         self.shared.core.status().exchanges
+    }
+
+    /// Exchanges of temporary keys made since the start.
+    pub fn temporary_key_exchanges(&self) -> u64 {
+        self.shared.core.status().temporary_exchanges
     }
 
     /// True while the DC can be spoken to.
@@ -183,6 +200,33 @@ impl Client {
             Ok(reason) => reason.clone().unwrap_or_default(),
             Err(_) => String::new(),
         }
+    }
+
+    /// Signs out: auth.logOut, after which the server is asked to forget the key, and the session file is emptied but for the
+    /// addresses of DCs. The client is stopped; with an error, the session is as it was. An account that was signed out from
+    /// elsewhere is no error. Telegram's token for a later sign-in without a code is not kept.
+    ///
+    /// <https://core.telegram.org/method/auth.logOut>, <https://core.telegram.org/api/auth#logging-out>
+    pub async fn log_out(self) -> Result<(), CallError> {
+        let core = self.shared.core.clone();
+        let caller = core.caller()?;
+        let clock = core.clock.clone();
+        self.stop().await;
+        let mut body = Vec::new();
+        functions::AuthLogOut {}.write(&mut body);
+        match caller.call(body.into()).await {
+            Ok(_) => {}
+            Err(CallError::Rpc(error)) if endings::Ending::of_error(&error).is_some() => {}
+            Err(error) => return Err(error),
+        }
+        if let Err(reason) = caller.connection.destroy_key(&clock).await {
+            tracing::warn!("signed out, but the server may still know the auth key: {reason}");
+        }
+        core.session.clear();
+        if let Err(error) = core.session.flush().await {
+            tracing::error!("{error}");
+        }
+        Ok(())
     }
 
     /// Saves the state, closes every subscription, and fails every later call of every clone. The session is free again when the

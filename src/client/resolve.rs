@@ -41,7 +41,7 @@ pub(super) async fn resolve(core: &Core, name: &str) -> Result<Peer, CallError> 
 
 /// The peer comes with its access hash, which is noted like that of any other result.
 async fn ask(core: &Core, body: Bytes, method: &str) -> Result<Peer, CallError> {
-    let answer = core.invoke(body).await?;
+    let answer = core.invoke(body, None).await?;
     let mut reader = Reader::new(&answer);
     let peer = reader
         .expect(types::ContactsResolvedPeer::ID)

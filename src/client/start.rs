@@ -7,10 +7,11 @@ use bytes::Bytes;
 
 use super::addresses::{endpoint, first_dc, note_dcs};
 use super::core::Core;
+use super::endings::Ending;
 use super::invoke::Caller;
 use super::sign_in::sign_in;
 use super::updates::{Updates, task};
-use super::{CallError, Client, Config, Me, Peers, SessionAt, SignIn};
+use super::{CallError, Client, Config, Me, Peers, RpcError, SessionAt, SignIn};
 use crate::crypto::AuthKey;
 use crate::mtproto::exchange::telegram_keys;
 use crate::net::{self, Clock, Connection, Fatal, Options};
@@ -61,12 +62,15 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
     let mut dc = account.map_or_else(|| first_dc(&config), |account| account.dc);
     let mut migrations = 0;
     let (caller, incoming, user) = loop {
-        let (caller, incoming) = connect(&config, &session, &clock, dc).await?;
-        let Ok(answer) = clock.timeout(config.connect_timeout, caller.call(introduction.clone())).await else {
-            let reason = "it does not answer".to_owned();
-            return Err(StartError::Unreachable { dc, address: endpoint(&config, &session, dc)?.to_string(), reason });
+        let (caller, incoming) = match connect(&config, &session, &clock, dc, &introduction).await {
+            // A key that nobody signed in with is worth no more than a new one.
+            Err(StartError::SignedOut { .. }) if account.is_none() && session.key(dc).is_some() => {
+                tracing::info!("the key for DC {dc} is no longer known there; agreeing on another");
+                session.set_key(dc, None);
+                continue;
+            }
+            connected => connected?,
         };
-        note_dcs(&config, &session, &answer.map_err(|error| explain(error, &session, &caller))?);
         if account.is_some() {
             let me = get_me(&caller).await.map_err(|error| explain(error, &session, &caller))?;
             break (caller, incoming, me);
@@ -107,7 +111,7 @@ pub(super) async fn start(config: Config, clock: Clock) -> Result<Client, StartE
     let updates = Updates::new(state, session.channels(), peers.clone(), (me.id, me.is_bot), now);
     let status = caller.connection.status();
     let core = Arc::new(Core::new(clock, session, peers, Arc::new(me), updates, Some(caller)));
-    let task = tokio::spawn(task::run(core.clone(), incoming, status, introduction, dc));
+    let task = tokio::spawn(task::run(core.clone(), incoming, status, dc));
     Ok(Client::new(core, Some(task)))
 }
 
@@ -145,6 +149,7 @@ async fn connect(
     session: &Session,
     clock: &Clock,
     dc: i32,
+    introduction: &Bytes,
 ) -> Result<(Caller, net::Updates), StartError> {
     let endpoint = endpoint(config, session, dc)?;
     let address = endpoint.to_string();
@@ -152,6 +157,7 @@ async fn connect(
         auth_key: AuthKey::new(key.auth_key),
         server_salt: key.server_salt,
         time_offset: key.time_offset,
+        created: key.created,
     });
     let had_key = key.is_some();
     let public_keys = if config.public_keys.is_empty() { telegram_keys() } else { config.public_keys.clone() };
@@ -164,6 +170,8 @@ async fn connect(
         via: config.proxy.clone(),
         public_keys,
         key,
+        temporary_key_life: config.temporary_key_life,
+        opening: Some(introduction.clone()),
     };
     let (connection, incoming) = Connection::open(options, clock.clone());
     let mut status = connection.status();
@@ -172,18 +180,24 @@ async fn connect(
         .await
         .is_ok();
     let status = connection.status().borrow().clone();
-    if !connected || !status.connected {
-        let reason = match (&status.fatal, status.trouble) {
-            (Some(fatal), _) => fatal.to_string(),
-            (None, Some(trouble)) => trouble,
-            (None, None) => "no answer".to_owned(),
-        };
-        return Err(match status.fatal {
-            Some(Fatal::UnknownServer(_)) => {
-                StartError::WrongServer { dc, address, reason, advice: advice_on_keys(config) }
+    if let Some(fatal) = &status.fatal {
+        return Err(match (Ending::of_fatal(fatal), fatal) {
+            (Some(ending), _) => signed_out(ending, session),
+            (None, Fatal::Rejected(error)) => {
+                explain_error(RpcError::new(error.code, &error.message, "initConnection"))
             }
-            _ => StartError::Unreachable { dc, address, reason },
+            (None, Fatal::UnknownServer(reason)) => {
+                StartError::WrongServer { dc, address, reason: reason.clone(), advice: advice_on_keys(config) }
+            }
+            (None, fatal) => StartError::Unreachable { dc, address, reason: fatal.to_string() },
         });
+    }
+    if !connected || !status.connected {
+        let reason = status.trouble.unwrap_or_else(|| "it does not answer".to_owned());
+        return Err(StartError::Unreachable { dc, address, reason });
+    }
+    if let Some(answer) = &status.opening {
+        note_dcs(config, session, answer);
     }
     if let (false, Some(key)) = (had_key, &status.key) {
         session.set_key(dc, Some(task::stored(key)));
@@ -263,27 +277,34 @@ fn me(raw: &Bytes) -> Result<Me, CallError> {
 
 /// An error of the first calls, with what to do about it.
 fn explain(error: CallError, session: &Session, caller: &Caller) -> StartError {
-    const ANEW: &str = "move the session file away and sign in anew";
-    let signed_out =
-        |reason: String, advice| StartError::SignedOut { session: session.path().to_owned(), reason, advice };
-    match error {
-        CallError::Closed { reason } => match caller.connection.status().borrow().fatal {
-            Some(Fatal::KeyUnknown) => signed_out("the server does not know its auth key".into(), ANEW),
-            _ => CallError::Closed { reason }.into(),
-        },
-        CallError::Rpc(error) if error.is("ACCESS_TOKEN_*") => StartError::BadToken(error.name),
-        CallError::Rpc(error) if error.is("API_ID_*") => StartError::BadApiId(error.name),
-        CallError::Rpc(error) if error.is("PHONE_CODE_*") || error.is("PHONE_NUMBER_*") => {
-            StartError::BadCode(error.name, "check the number, and ask for a new code")
-        }
-        CallError::Rpc(error) if error.is("SESSION_PASSWORD_NEEDED") => {
-            StartError::BadCode(error.name, "accounts with a two-step verification password are not supported yet")
-        }
-        CallError::Rpc(error) if error.is("AUTH_KEY_DUPLICATED") => {
-            signed_out(error.name, "two programs used it at once and Telegram closed it; sign in anew, once for each")
-        }
-        CallError::Rpc(error) if error.is("USER_DEACTIVATED*") => signed_out(error.name, "the account was deleted"),
-        CallError::Rpc(error) if error.code == 401 => signed_out(error.name, ANEW),
-        error => error.into(),
+    let fatal = caller.connection.status().borrow().fatal.clone();
+    let ending = match &error {
+        CallError::Closed { .. } => fatal.as_ref().and_then(Ending::of_fatal),
+        CallError::Rpc(error) => Ending::of_error(error),
+        _ => None,
+    };
+    match (ending, error) {
+        (Some(ending), _) => signed_out(ending, session),
+        (None, CallError::Rpc(error)) => explain_error(error),
+        (None, error) => error.into(),
+    }
+}
+
+fn signed_out(ending: Ending, session: &Session) -> StartError {
+    let Ending { reason, advice } = ending;
+    StartError::SignedOut { session: session.path().to_owned(), reason, advice }
+}
+
+fn explain_error(error: RpcError) -> StartError {
+    if error.is("ACCESS_TOKEN_*") {
+        StartError::BadToken(error.name)
+    } else if error.is("API_ID_*") || error.is("CONNECTION_API_ID_INVALID") {
+        StartError::BadApiId(error.name)
+    } else if error.is("PHONE_CODE_*") || error.is("PHONE_NUMBER_*") {
+        StartError::BadCode(error.name, "check the number, and ask for a new code")
+    } else if error.is("SESSION_PASSWORD_NEEDED") {
+        StartError::BadCode(error.name, "accounts with a two-step verification password are not supported yet")
+    } else {
+        CallError::Rpc(error).into()
     }
 }

@@ -331,6 +331,17 @@ impl LocalDc {
         self.change(|telegram, _| telegram.keys.of(account).into_iter().for_each(|key| telegram.keys.remove(key)));
     }
 
+    /// Whether a key with this id is known, permanent or temporary.
+    pub fn knows_key(&self, id: u64) -> bool {
+        let now = unix(self.shared.now());
+        self.shared.dc().telegram.keys.get(id, now).is_some()
+    }
+
+    /// How many sessions the account's clients have, connected or not.
+    pub fn sessions(&self, account: i64) -> usize {
+        self.shared.dc().sessions_of_account(account)
+    }
+
     /// Ends every authorization of the account: its clients are told why when they call next.
     pub fn end_sessions(&self, account: i64, ending: Ending) {
         self.change(|telegram, _| telegram.keys.end(account, ending));

@@ -141,6 +141,10 @@ pub(super) fn call_error(lua: &Lua, error: &CallError, method: &str, place: &str
             "OUTCOME_UNKNOWN".into(),
             format!("OUTCOME_UNKNOWN by {method}: the connection broke, it may have been done or not"),
         ),
+        CallError::NoAnswer { only_reads, .. } => match only_reads {
+            true => ("TIMEOUT".into(), format!("TIMEOUT: {error}")),
+            false => ("OUTCOME_UNKNOWN".into(), format!("OUTCOME_UNKNOWN: {error}, and it may have been done or not")),
+        },
         CallError::Closed { .. } => ("CLOSED".into(), format!("{method} was not called: {error}")),
         CallError::Invalid(_) => ("INVALID_CALL".into(), format!("{method}: {error}")),
         CallError::Malformed { .. } => ("MALFORMED_ANSWER".into(), error.to_string()),

@@ -192,6 +192,12 @@ impl Engine {
         self.fail_dependents(call);
     }
 
+    /// Client: whether a call has not left yet, or was refused: then it was certainly not done.
+    pub fn is_unsent(&self, call: MsgId) -> bool {
+        let queued = |message: &Outgoing| matches!(message.what, What::Call { handle, .. } if handle == call);
+        self.outbox.queue.iter().any(queued)
+    }
+
     /// Server: sends an update, a boxed `Updates`. It is kept until it is acknowledged.
     pub fn push(&mut self, body: Bytes, now: Time) -> MsgId {
         debug_assert_eq!(self.side, Side::Server);

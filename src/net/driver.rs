@@ -1,90 +1,72 @@
-//! The task that owns a session: connects, exchanges a key if there is none, and moves packets between socket and engine.
+//! The task that owns a connection: connects, sees to it that there are keys and a session, and moves calls in and answers out.
 
-use std::collections::HashMap;
-use std::io;
-use std::net::SocketAddr;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
 
 use super::Clock;
 use super::backoff::Backoff;
-use super::connection::{Call, CallFailure, Fatal, Key, Options, Status};
-use super::dial::{BoxedStream, Target, dial};
-use super::exchange::exchange;
+use super::calls::Call;
+use super::connection::{Fatal, Key, Options, Status};
+use super::exchange::{permanent_key, temporary_session};
+use super::renewal::{self, Leftover, Successor};
+use super::session::{Outlet, Session};
+use super::socket::{Broken, Socket, because};
 use super::updates::UpdatesSender;
-use crate::crypto::{Random, SystemRandom};
-use crate::mtproto::mtproxy::ProxyDc;
-use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, LostReason, MsgId, Side};
+use crate::crypto::SystemRandom;
+use crate::mtproto::Time;
 
 /// Calls that may wait for their answers at once; the next one stays in the queue of calls.
 const MAX_IN_FLIGHT: usize = 4_096;
-/// Bytes that are encrypted ahead of the socket.
-const MAX_UNSENT: usize = 256 << 10;
-/// Messages that may wait for a full socket before nothing more is read: a server that asks and does not listen would have its
-/// answers kept without end. More than our own calls can be, so that an honest server is always listened to.
-const MAX_BACKLOG: usize = 2 * MAX_IN_FLIGHT;
-/// For each step of the way to the DC.
-const DIAL_PATIENCE: Duration = Duration::from_secs(10);
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How often calls are looked through for callers that gave up.
-const SWEEP: Duration = Duration::from_secs(1);
-/// What is added to the number of a test DC.
-const TEST_DCS: i32 = 10_000;
+/// How often at least a loop whose socket is full looks at the clock.
+const LOOK: Duration = Duration::from_secs(1);
 /// After -429. <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
 const FLOOD_PAUSE: Duration = Duration::from_secs(5);
+/// How long the calls on their way may hold up the change to a new temporary key. Binding it takes the old one's binding away,
+/// so what is answered before needs no luck.
+const HANDOVER_PATIENCE: Duration = Duration::from_secs(2);
+/// Before the next attempt at a new temporary key.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// Sessions that are given up and not yet destroyed; the oldest is left to the server then.
+const MAX_GIVEN_UP: usize = 16;
 
 pub(super) struct Driver {
     options: Options,
     clock: Clock,
     calls: mpsc::Receiver<Call>,
-    status: watch::Sender<Status>,
-    updates: UpdatesSender,
+    /// Told when a caller has given up.
+    given_up: Arc<Notify>,
+    outlet: Arc<Outlet>,
     random: SystemRandom,
-    /// Of the session; outlives sockets.
-    engine: Option<Engine>,
-    pending: HashMap<MsgId, oneshot::Sender<Result<Bytes, CallFailure>>>,
+    permanent: Option<Arc<Key>>,
+    /// Outlives sockets.
+    session: Option<Session>,
+    /// Calls that a session gave back: they come before those in the queue. No more than were in flight.
+    waiting: VecDeque<Call>,
     /// The server refused the key since it last accepted it.
     key_refused: bool,
-    /// Where the socket of now leads to.
-    remote: Option<SocketAddr>,
-    /// The server has said something on it that only the holder of the key could say.
+    /// The server has said something on this socket that only the holder of the key could say.
     heard: bool,
     backoff: Backoff,
+    /// Between attempts that end with a key or a session that is of no use, though the server can be reached.
+    patience: Backoff,
+    renewal: Renewal,
 }
 
-/// Why a socket is of no more use.
-pub(super) enum Broken {
-    /// Connect anew.
-    Because(String),
-    /// Connect to another address; if there is none, do not.
-    Refused(Fatal),
-    /// Do not.
-    Fatal(Fatal),
-    /// Nobody holds the connection any more.
-    Unwanted,
-}
-
-impl From<io::Error> for Broken {
-    fn from(error: io::Error) -> Broken {
-        Broken::Because(error.to_string())
-    }
-}
-
-pub(super) fn because(reason: impl ToString) -> Broken {
-    Broken::Because(reason.to_string())
-}
-
-/// One stream to the DC.
-pub(super) struct Socket {
-    pub reading: ReadHalf<BoxedStream>,
-    pub writing: WriteHalf<BoxedStream>,
-    pub framing: Framing,
-    pub input: BytesMut,
-    pub unsent: BytesMut,
+/// The change to the next temporary key.
+struct Renewal {
+    preparing: JoinSet<Result<Successor, Broken>>,
+    /// Ready, and waits for the calls on their way, until then.
+    successor: Option<(Successor, Duration)>,
+    backoff: Backoff,
+    not_before: Duration,
+    /// Sessions that were replaced, and wait for their answers. They end with this task.
+    draining: JoinSet<()>,
+    leftovers: (mpsc::UnboundedSender<Leftover>, mpsc::UnboundedReceiver<Leftover>),
+    given_up: VecDeque<i64>,
 }
 
 impl Driver {
@@ -92,71 +74,168 @@ impl Driver {
         options: Options,
         clock: Clock,
         calls: mpsc::Receiver<Call>,
+        given_up: Arc<Notify>,
         status: watch::Sender<Status>,
         updates: UpdatesSender,
     ) -> Driver {
+        let outlet = Arc::new(Outlet { status, updates, dc: options.dc });
+        let renewal = Renewal {
+            preparing: JoinSet::new(),
+            successor: None,
+            backoff: Backoff::new(),
+            not_before: Duration::ZERO,
+            draining: JoinSet::new(),
+            // Bounded by the calls of the sessions that are drained.
+            leftovers: mpsc::unbounded_channel(),
+            given_up: VecDeque::new(),
+        };
         Driver {
             options,
             clock,
             calls,
-            status,
-            updates,
+            given_up,
+            outlet,
             random: SystemRandom::new(),
-            engine: None,
-            pending: HashMap::new(),
+            permanent: None,
+            session: None,
+            waiting: VecDeque::new(),
             key_refused: false,
-            remote: None,
             heard: false,
             backoff: Backoff::new(),
+            patience: Backoff::new(),
+            renewal,
         }
     }
 
     pub async fn run(mut self) {
-        let dc = self.options.dc;
+        let (dc, outlet) = (self.options.dc, self.outlet.clone());
         if let Some(key) = self.options.key.take() {
-            self.begin_session(key);
+            self.permanent = Some(self.keep(key));
         }
         loop {
             let wait = self.backoff.next(&mut self.random);
             tokio::select! {
                 () = self.clock.sleep(wait), if !wait.is_zero() => {}
-                () = self.status.closed(), if !wait.is_zero() => return,
+                () = outlet.status.closed(), if !wait.is_zero() => return,
                 else => {}
             }
             let broken = self.connect_and_drive().await;
-            let was_connected = self.status.borrow().connected;
-            let reason = match self.choose_address(broken) {
+            let was_connected = outlet.status.borrow().connected;
+            let reason = match broken {
                 Broken::Unwanted => return,
                 Broken::Because(reason) => reason,
-                Broken::Refused(fatal) | Broken::Fatal(fatal) => {
-                    tracing::error!("connection to DC {dc}: {fatal}");
-                    self.status.send_modify(|status| {
-                        status.connected = false;
-                        status.fatal = Some(fatal.clone());
-                    });
-                    for (_, reply) in self.pending.drain() {
-                        let _ = reply.send(Err(CallFailure::Closed(Some(fatal.clone()))));
-                    }
-                    return;
+                Broken::KeyLost(reason) => {
+                    self.give_up_session();
+                    self.backoff.at_least(self.patience.next(&mut self.random));
+                    format!("the temporary key is lost: {reason}")
                 }
+                Broken::Refused(fatal) | Broken::Fatal(fatal) => return self.end(fatal),
+                Broken::Transport(code) => format!("transport error {code}"),
             };
-            let number = self.status.borrow().connections;
+            let number = outlet.status.borrow().connections;
             if was_connected {
                 tracing::info!("connection {number} to DC {dc} was lost ({reason}); connecting again");
             } else {
                 tracing::warn!("no connection to DC {dc} at {}: {reason}", self.options.endpoint);
             }
-            self.status.send_modify(|status| {
+            outlet.status.send_modify(|status| {
                 status.connected = false;
                 status.trouble = Some(reason);
             });
         }
     }
 
+    fn end(mut self, fatal: Fatal) {
+        tracing::error!("connection to DC {}: {fatal}", self.options.dc);
+        self.outlet.status.send_modify(|status| {
+            status.connected = false;
+            status.fatal = Some(fatal.clone());
+        });
+        if let Some(session) = self.session.take() {
+            session.close(&fatal);
+        }
+        self.waiting.drain(..).for_each(|call| call.closed(&fatal));
+    }
+
+    async fn connect_and_drive(&mut self) -> Broken {
+        self.heard = false;
+        let outlet = self.outlet.clone();
+        let socket = tokio::select! {
+            socket = self.connect() => socket,
+            () = outlet.status.closed() => return Broken::Unwanted,
+        };
+        let mut socket = match socket {
+            Ok(socket) => socket,
+            Err(broken) => return broken,
+        };
+        loop {
+            match self.drive(&mut socket).await {
+                Ok(successor) => self.hand_over(&mut socket, successor),
+                Err(broken) => {
+                    let broken = match broken {
+                        Broken::Transport(code) => self.transport_error(code),
+                        broken => broken,
+                    };
+                    return self.choose_address(&socket, broken);
+                }
+            }
+        }
+    }
+
+    /// Connects, and sees to it that there are keys and a session.
+    async fn connect(&mut self) -> Result<Socket, Broken> {
+        let time_offset = match (&self.session, &self.permanent) {
+            (Some(session), _) => session.engine.time_offset(),
+            (None, Some(key)) => key.time_offset,
+            (None, None) => 0,
+        };
+        let mut socket = Socket::connect(&self.options, time_offset, &self.clock).await?;
+        match self.prepare_session(&mut socket).await {
+            Ok(()) => Ok(socket),
+            Err(broken) => Err(self.choose_address(&socket, broken)),
+        }
+    }
+
+    /// "These 2 operations may be done in parallel": here it is one after the other, over the one socket.
+    /// <https://core.telegram.org/api/pfs>
+    async fn prepare_session(&mut self, socket: &mut Socket) -> Result<(), Broken> {
+        let permanent = match &self.permanent {
+            Some(key) => key.clone(),
+            None => {
+                let key = permanent_key(socket, &self.options, &self.clock).await?;
+                let key = self.keep(key);
+                self.outlet.status.send_modify(|status| status.exchanges += 1);
+                tracing::info!("key exchange with DC {} done", self.options.dc);
+                self.permanent.insert(key).clone()
+            }
+        };
+        if self.session.as_ref().is_some_and(|session| session.has_expired(self.clock.now())) {
+            self.give_up_session();
+        }
+        if let Some(session) = &mut self.session {
+            session.engine.reconnected(self.clock.now());
+            return Ok(());
+        }
+        self.session = Some(if self.options.temporary_key_life.is_some() {
+            let session = temporary_session(socket, &self.options, permanent, &self.clock).await?;
+            self.outlet.status.send_modify(|status| status.temporary_exchanges += 1);
+            session
+        } else {
+            Session::permanent(permanent, &self.options, self.clock.now())
+        });
+        Ok(())
+    }
+
+    fn keep(&self, key: Key) -> Arc<Key> {
+        let key = Arc::new(key);
+        self.outlet.status.send_modify(|status| status.key = Some(key.clone()));
+        key
+    }
+
     /// Which address comes first the next time. Happy eyeballs sees to those that cannot be reached; one that can, and
     /// is of no use, would otherwise be chosen again and again.
-    fn choose_address(&mut self, broken: Broken) -> Broken {
-        let Some(remote) = self.remote.take() else { return broken };
+    fn choose_address(&mut self, socket: &Socket, broken: Broken) -> Broken {
+        let Some(remote) = socket.remote else { return broken };
         let endpoint = &mut self.options.endpoint;
         match broken {
             Broken::Refused(fatal) if endpoint.strike(remote) => because(fatal),
@@ -168,164 +247,118 @@ impl Driver {
         }
     }
 
-    async fn connect_and_drive(&mut self) -> Broken {
-        self.heard = false;
-        let target = self.target();
-        let dialed = tokio::select! {
-            result = dial(&target, &self.options.via, &self.clock) => match result {
-                Ok(dialed) => dialed,
-                Err(error) => return because(error),
-            },
-            () = self.status.closed() => return Broken::Unwanted,
-        };
-        self.remote = dialed.remote;
-        let (reading, writing) = tokio::io::split(dialed.stream);
-        let mut socket = Socket {
-            reading,
-            writing,
-            framing: dialed.framing,
-            input: BytesMut::with_capacity(16 << 10),
-            unsent: BytesMut::new(),
-        };
-        if let Some(engine) = &mut self.engine {
-            engine.reconnected(self.clock.now());
-        } else {
-            let exchanging = exchange(&mut socket, &self.options, &self.clock, &mut self.random);
-            let key = tokio::select! {
-                result = self.clock.timeout(EXCHANGE_TIMEOUT, exchanging) => match result {
-                    Ok(Ok(key)) => key,
-                    Ok(Err(broken)) => return broken,
-                    Err(_) => return because("the key exchange took too long"),
+    /// Returns when the session is to be replaced by the one that is ready.
+    async fn drive(&mut self, socket: &mut Socket) -> Result<Successor, Broken> {
+        let mut next_look = self.clock.now().mono + LOOK;
+        let mut announced = false;
+        loop {
+            let now = self.clock.now();
+            let Some(session) = &mut self.session else { return Err(because("no session")) };
+            let result = session.handle_events(&self.outlet, &mut self.patience, now);
+            self.waiting.extend(session.take_returned());
+            result?;
+            session.advance(now);
+            let is_open = session.is_open();
+            if is_open && !std::mem::replace(&mut announced, true) {
+                self.announce(socket);
+            }
+            if let Some(successor) = self.renewal_step(now) {
+                return Ok(successor);
+            }
+            let takes_calls = is_open && self.renewal.successor.is_none();
+            if takes_calls {
+                self.send_waiting(now);
+            }
+            let Some(session) = &mut self.session else { return Err(because("no session")) };
+            let withheld = socket.fill(&mut session.engine, now);
+            let wake = wake(session.engine.poll_timeout(), withheld, next_look);
+            // A session that takes no calls yet lets them gather, so that it is seen when nobody can make one any more.
+            let has_room = self.waiting.len() < if takes_calls { 1 } else { MAX_IN_FLIGHT };
+            let has_room = has_room && session.calls() < MAX_IN_FLIGHT;
+            let wake = wake.min(session.step_due().unwrap_or(Duration::MAX)).min(self.renewal_wake(now));
+            tokio::select! {
+                turned = socket.turn() => {
+                    turned?;
+                    self.handle_input(socket)?;
+                }
+                call = self.calls.recv(), if has_room => match call {
+                    Some(call) if takes_calls => self.take_calls(call),
+                    Some(call) => self.waiting.push_back(call),
+                    None => return Err(Broken::Unwanted),
                 },
-                () = self.status.closed() => return Broken::Unwanted,
-            };
-            self.begin_session(key);
-            self.status.send_modify(|status| status.exchanges += 1);
-            tracing::info!("key exchange with DC {} done", self.options.dc);
+                () = self.outlet.status.closed() => return Err(Broken::Unwanted),
+                Some(prepared) = self.renewal.preparing.join_next(), if !self.renewal.preparing.is_empty() => {
+                    self.prepared(prepared.unwrap_or_else(|error| Err(because(error))));
+                }
+                Some(leftover) = self.renewal.leftovers.1.recv() => self.take_leftover(leftover),
+                Some(_) = self.renewal.draining.join_next(), if !self.renewal.draining.is_empty() => {}
+                () = self.given_up.notified() => self.session.iter_mut().for_each(Session::sweep),
+                () = self.clock.sleep_until(wake), if wake < Duration::MAX => {
+                    let now = self.clock.now();
+                    next_look = now.mono + LOOK;
+                    if let Some(session) = &mut self.session {
+                        session.engine.handle_timeout(now);
+                    }
+                }
+            }
         }
-        self.status.send_modify(|status| {
+    }
+
+    /// The session takes calls, on this socket for the first time.
+    fn announce(&mut self, socket: &Socket) {
+        self.outlet.status.send_modify(|status| {
             status.connected = true;
             status.connections += 1;
         });
-        let number = self.status.borrow().connections;
-        let at = self.remote.map_or_else(|| self.options.endpoint.to_string(), |remote| remote.to_string());
+        let number = self.outlet.status.borrow().connections;
+        let at = socket.remote.map_or_else(|| self.options.endpoint.to_string(), |remote| remote.to_string());
         tracing::info!("connected to DC {} at {at} (connection {number})", self.options.dc);
-        match self.drive(&mut socket).await {
-            Err(broken) => broken,
-            Ok(never) => match never {},
-        }
     }
 
-    fn target(&self) -> Target {
-        let Options { dc, transport, obfuscated, .. } = self.options;
-        let id = u16::try_from(dc % TEST_DCS).unwrap_or_default();
-        let dc = ProxyDc { test: dc > TEST_DCS, ..ProxyDc::new(id) };
-        let time_offset = self.engine.as_ref().map_or(0, Engine::time_offset);
-        let endpoint = self.options.endpoint.clone();
-        Target { endpoint, dc, transport, obfuscated, time_offset, patience: DIAL_PATIENCE }
-    }
-
-    fn begin_session(&mut self, key: Key) {
-        let session_id = self.random.i64();
-        let config = EngineConfig::new(key.auth_key.clone(), session_id, key.server_salt, key.time_offset);
-        let random = Box::new(SystemRandom::new());
-        self.engine = Some(Engine::new(Side::Client, config, self.clock.now(), random));
-        self.status.send_modify(|status| status.key = Some(Arc::new(key)));
-    }
-
-    async fn drive(&mut self, socket: &mut Socket) -> Result<std::convert::Infallible, Broken> {
-        let mut next_sweep = self.clock.now().mono + SWEEP;
-        loop {
-            let now = self.clock.now();
-            self.handle_events()?;
-            let Some(engine) = &mut self.engine else { return Err(because("no session")) };
-            while socket.unsent.len() < MAX_UNSENT
-                && let Some(packet) = engine.poll_packet(now)
+    fn handle_input(&mut self, socket: &mut Socket) -> Result<(), Broken> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let result = session.handle_input(socket, self.clock.now(), self.options.dc);
+        self.outlet.refused(std::mem::take(&mut session.refused));
+        if std::mem::take(&mut session.heard) {
+            self.key_refused = false;
+            self.backoff.reset();
+            if !std::mem::replace(&mut self.heard, true)
+                && let Some(remote) = socket.remote
             {
-                socket.encode(&packet);
-            }
-            let withheld = socket.unsent.len() >= MAX_UNSENT;
-            let wake = wake(engine.poll_timeout(), !self.pending.is_empty(), withheld, next_sweep);
-            tokio::select! {
-                read = socket.reading.read_buf(&mut socket.input), if !(withheld && engine.backlog() > MAX_BACKLOG) => {
-                    if read? == 0 {
-                        return Err(because("closed by the server"));
-                    }
-                    self.handle_input(socket)?;
-                }
-                written = socket.writing.write_buf(&mut socket.unsent), if !socket.unsent.is_empty() => {
-                    written?;
-                }
-                call = self.calls.recv(), if self.pending.len() < MAX_IN_FLIGHT => match call {
-                    Some(call) => self.take_calls(call),
-                    None => return Err(Broken::Unwanted),
-                },
-                () = self.clock.sleep_until(wake), if wake < Duration::MAX => {
-                    let now = self.clock.now();
-                    if let Some(engine) = &mut self.engine {
-                        engine.handle_timeout(now);
-                    }
-                    if now.mono >= next_sweep {
-                        next_sweep = now.mono + SWEEP;
-                        self.sweep();
-                    }
-                }
+                self.options.endpoint.prefer(remote);
             }
         }
+        result
     }
 
     /// Takes the call, and those that wait behind it, so that they share a container.
     fn take_calls(&mut self, call: Call) {
         let now = self.clock.now();
-        let Some(engine) = &mut self.engine else { return };
+        let Some(session) = &mut self.session else { return };
         let mut next = Some(call);
         while let Some(call) = next {
-            if !call.reply.is_closed() {
-                let id = engine.send(call.body, now);
-                self.pending.insert(id, call.reply);
-            }
-            next = if self.pending.len() < MAX_IN_FLIGHT { self.calls.try_recv().ok() } else { None };
+            session.send(call, now);
+            next = if session.calls() < MAX_IN_FLIGHT { self.calls.try_recv().ok() } else { None };
         }
     }
 
-    fn handle_input(&mut self, socket: &mut Socket) -> Result<(), Broken> {
-        while let Some(frame) = socket.framing.decode(&mut socket.input).map_err(because)? {
-            let packet = match frame {
-                Frame::Packet(packet) => packet,
-                Frame::QuickAck(_) => continue,
-                Frame::TransportError(code) => return Err(self.transport_error(code)),
-            };
-            let Some(engine) = &mut self.engine else { continue };
-            match engine.handle_packet(packet, self.clock.now()) {
-                Ok(()) => {
-                    // Only the holder of the key could have made the packet.
-                    self.key_refused = false;
-                    self.backoff.reset();
-                    if !self.heard {
-                        self.heard = true;
-                        if let Some(remote) = self.remote {
-                            self.options.endpoint.prefer(remote);
-                        }
-                    }
-                }
-                Err(error) if error.is_fatal() => return Err(because(error)),
-                Err(error) => {
-                    // The holder of the key made it all the same.
-                    self.key_refused = false;
-                    tracing::debug!("a message from DC {} was refused: {error}", self.options.dc);
-                    self.status.send_modify(|status| {
-                        status.refused += 1;
-                        status.last_refused = Some(error);
-                    });
-                }
-            }
+    fn send_waiting(&mut self, now: Time) {
+        let Some(session) = &mut self.session else { return };
+        while session.calls() < MAX_IN_FLIGHT
+            && let Some(call) = self.waiting.pop_front()
+        {
+            session.send(call, now);
         }
-        Ok(())
+        // <https://core.telegram.org/mtproto/service_messages#request-to-destroy-session>
+        self.renewal.given_up.drain(..).for_each(|id| session.engine.destroy_session(id));
     }
 
     /// <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
     fn transport_error(&mut self, code: i32) -> Broken {
+        let is_temporary = self.session.as_ref().is_some_and(Session::is_temporary);
         match code.unsigned_abs() {
+            // "A temporary authorization key may expire at any moment": https://core.telegram.org/api/pfs
+            404 if is_temporary => Broken::KeyLost("the server does not know it".into()),
             // Once may be a server that has just started; twice without a word in between is an answer.
             404 if self.key_refused => Broken::Fatal(Fatal::KeyUnknown),
             404 => {
@@ -341,72 +374,89 @@ impl Driver {
         }
     }
 
-    fn handle_events(&mut self) -> Result<(), Broken> {
-        let Some(engine) = &mut self.engine else { return Ok(()) };
-        while let Some(event) = engine.poll_event() {
-            match event {
-                Event::Reply { to, result } => {
-                    if let Some(reply) = self.pending.remove(&to) {
-                        // A caller that gave up is no fault.
-                        let _ = reply.send(result.map_err(CallFailure::Rpc));
-                    }
-                }
-                Event::QueryLost { to, reason, .. } => {
-                    if let Some(reply) = self.pending.remove(&to) {
-                        let certainly_not_done = LostReason::certainly_not_done(reason);
-                        let _ = reply.send(Err(CallFailure::Lost { certainly_not_done }));
-                    }
-                }
-                Event::Update(message) => {
-                    let kept = self.updates.send(message);
-                    self.status.send_if_modified(|status| {
-                        status.updates_lost += u64::from(!kept);
-                        !kept
-                    });
-                }
-                Event::SessionRenewed { .. } => self.status.send_modify(|status| status.sessions += 1),
-                Event::SaltChanged(salt) => self.status.send_modify(|status| {
-                    status.key = status.key.as_deref().map(|key| Arc::new(Key { server_salt: salt, ..key.clone() }));
-                }),
-                Event::TimeOffsetChanged(offset) => self.status.send_modify(|status| {
-                    status.key = status.key.as_deref().map(|key| Arc::new(Key { time_offset: offset, ..key.clone() }));
-                }),
-                Event::Unresponsive => return Err(because("the server is silent")),
-                Event::AuthKeyDestroyed(true) => return Err(Broken::Fatal(Fatal::KeyUnknown)),
-                _ => {}
-            }
+    /// The session's key is of no use any more: its calls go to the next session, where that is safe.
+    fn give_up_session(&mut self) {
+        if let Some(session) = self.session.take() {
+            let calls = session.give_up(&self.outlet, &mut self.patience, self.clock.now());
+            self.waiting.extend(calls);
         }
-        Ok(())
+    }
+}
+
+/// The change to the next temporary key.
+impl Driver {
+    /// Begins to prepare the next key when it is time; gives the next session when nothing keeps this one any more.
+    fn renewal_step(&mut self, now: Time) -> Option<Successor> {
+        let session = self.session.as_ref().filter(|session| session.is_open())?;
+        if let Some((_, deadline)) = &self.renewal.successor {
+            let ready = session.calls() == 0 || now.mono >= *deadline;
+            return if ready { self.renewal.successor.take().map(|(successor, _)| successor) } else { None };
+        }
+        let due = session.renewal_due(now)?.max(self.renewal.not_before);
+        if self.renewal.preparing.is_empty() && now.mono >= due {
+            let permanent = self.permanent.clone()?;
+            let time_offset = session.engine.time_offset();
+            let preparing = renewal::prepare(self.options.clone(), permanent, time_offset, self.clock.clone());
+            self.renewal.preparing.spawn(preparing);
+        }
+        None
     }
 
-    /// Forgets the calls whose callers gave up.
-    fn sweep(&mut self) {
-        let Some(engine) = &mut self.engine else { return };
-        self.pending.retain(|id, reply| {
-            if reply.is_closed() {
-                engine.cancel(*id);
+    fn renewal_wake(&self, now: Time) -> Duration {
+        let deadline = self.renewal.successor.as_ref().map(|(_, deadline)| *deadline);
+        let idle = deadline.is_none() && self.renewal.preparing.is_empty();
+        let session = self.session.as_ref().filter(|session| idle && session.is_open());
+        let due = session.and_then(|session| session.renewal_due(now)).map(|due| due.max(self.renewal.not_before));
+        deadline.or(due).unwrap_or(Duration::MAX)
+    }
+
+    fn prepared(&mut self, prepared: Result<Successor, Broken>) {
+        let now = self.clock.now().mono;
+        match prepared {
+            Ok(successor) => {
+                self.renewal.backoff.reset();
+                self.outlet.status.send_modify(|status| status.temporary_exchanges += 1);
+                self.renewal.successor = Some((successor, now + HANDOVER_PATIENCE));
             }
-            !reply.is_closed()
-        });
+            Err(broken) => {
+                // The first wait of a backoff is none at all.
+                let wait = self.renewal.backoff.next(&mut self.random).max(FIRST_WAIT);
+                self.renewal.not_before = now + wait;
+                let reason = broken.to_string();
+                tracing::warn!("no new temporary key from DC {} ({reason}); trying again", self.options.dc);
+            }
+        }
+    }
+
+    /// From here on the successor serves; the session before it waits for its answers beside it.
+    fn hand_over(&mut self, socket: &mut Socket, successor: Successor) {
+        let old_socket = std::mem::replace(socket, successor.socket);
+        let Some(old) = self.session.replace(successor.session) else { return };
+        tracing::info!("a new temporary key for DC {} takes over", self.options.dc);
+        let (outlet, clock, leftovers) = (self.outlet.clone(), self.clock.clone(), self.renewal.leftovers.0.clone());
+        self.renewal.draining.spawn(renewal::drain(old, old_socket, outlet, clock, leftovers));
+    }
+
+    fn take_leftover(&mut self, leftover: Leftover) {
+        match leftover {
+            Leftover::Call(call) => self.waiting.push_back(call),
+            Leftover::Session(id) => {
+                if self.renewal.given_up.len() >= MAX_GIVEN_UP {
+                    self.renewal.given_up.pop_front();
+                }
+                self.renewal.given_up.push_back(id);
+            }
+        }
     }
 }
 
 /// When the loop looks at the clock again, should nothing else happen; in monotonic time.
 ///
 /// While packets are withheld from a full socket, acknowledgments that are due stay due: who woke for them would wake again
-/// at once, forever. The next sweep is soon enough for everything else.
-fn wake(engine_due: Option<Duration>, has_calls: bool, withheld: bool, next_sweep: Duration) -> Duration {
+/// at once, forever. The next look is soon enough for everything else.
+fn wake(engine_due: Option<Duration>, withheld: bool, next_look: Duration) -> Duration {
     let due = engine_due.unwrap_or(Duration::MAX);
-    let due = if withheld { due.max(next_sweep) } else { due };
-    if has_calls { due.min(next_sweep) } else { due }
-}
-
-impl Socket {
-    pub fn encode(&mut self, packet: &[u8]) {
-        let mut framed = Vec::with_capacity(packet.len() + 16);
-        self.framing.encode(packet, &mut framed);
-        self.unsent.extend_from_slice(&framed);
-    }
+    if withheld { due.max(next_look) } else { due }
 }
 
 #[cfg(test)]
@@ -416,14 +466,12 @@ mod tests {
     #[test]
     fn what_is_overdue_does_not_wake_a_loop_whose_socket_is_full() {
         let at = Duration::from_secs;
-        let check = |due, has_calls, withheld, expected| {
-            assert_eq!(wake(due, has_calls, withheld, at(10)), expected, "{due:?} {has_calls} {withheld}");
+        let check = |due, withheld, expected| {
+            assert_eq!(wake(due, withheld, at(10)), expected, "{due:?} {withheld}");
         };
-        check(Some(at(5)), false, false, at(5));
-        check(Some(at(5)), false, true, at(10));
-        check(Some(at(5)), true, true, at(10));
-        check(Some(at(15)), false, true, at(15));
-        check(Some(at(15)), true, false, at(10));
-        check(None, false, true, Duration::MAX);
+        check(Some(at(5)), false, at(5));
+        check(Some(at(5)), true, at(10));
+        check(Some(at(15)), true, at(15));
+        check(None, true, Duration::MAX);
     }
 }

@@ -1,9 +1,9 @@
 //! A server for tests that says what it is told to: an engine behind a socket, and nothing of Telegram.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,28 +13,44 @@ use tokio::sync::mpsc;
 
 use super::dial::{Endpoint, Via};
 use super::{Clock, Key, Options};
-use crate::crypto::{AuthKey, Random, SystemRandom};
-use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, Side, Transport, open};
+use crate::crypto::{AuthKey, Random, RsaPrivateKey, SystemRandom};
+use crate::mtproto::exchange::ServerExchange;
+use crate::mtproto::{Engine, EngineConfig, Event, Frame, Framing, Side, Transport, auth_key_id, open};
+
+static RSA: LazyLock<Arc<RsaPrivateKey>> = LazyLock::new(|| {
+    let pem = include_str!("../../tests/samples/rsa_pkcs1.pem");
+    Arc::new(RsaPrivateKey::from_pem(pem).expect("the sample key is well-formed"))
+});
 
 /// What the server does about a query.
 pub(crate) enum Answer {
     Result(Bytes),
     Error(i32, &'static str),
     Never,
-    /// Ends the connection instead; the query stays unanswered in its session.
-    Close,
+    /// Answers, hears nothing more, and ends the connection with the first packet of more than 500 bytes that it did not hear.
+    ResultAndDeaf(Bytes),
+    /// Answers, and ends the connection before the answer has left. Never on the same query twice.
+    ResultLost(Bytes),
     /// Ends the connection and forgets the session, as a restart would.
     Restart,
     /// Answers nothing any more, on this connection.
     FallSilent,
     /// Says with a transport error that it does not know the key, from now on.
     DenyKey,
+    /// Forgets the key that encrypted the query, and says so with a transport error.
+    ForgetKey,
+    /// Answers, in a session that it has forgotten and made anew.
+    RenewSession(Bytes),
 }
 
 pub(crate) struct Server {
     pub address: SocketAddr,
     pub key: Key,
     pub accepted: Arc<AtomicU64>,
+    /// Answers that clients did not want any more.
+    pub dropped: Arc<AtomicU64>,
+    refusals: Arc<Mutex<VecDeque<i32>>>,
+    seen: Arc<Mutex<Vec<u64>>>,
     pushes: mpsc::UnboundedSender<Bytes>,
 }
 
@@ -45,20 +61,26 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut auth_key = [0; 256];
         SystemRandom::new().fill(&mut auth_key);
-        let key = Key { auth_key: AuthKey::new(auth_key), server_salt: 77, time_offset: 0 };
+        let key = Key { auth_key: AuthKey::new(auth_key), server_salt: 77, time_offset: 0, created: 0 };
         let (pushes, received) = mpsc::unbounded_channel();
-        let accepted = Arc::new(AtomicU64::new(0));
+        let (accepted, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let refusals = Arc::<Mutex<VecDeque<i32>>>::default();
+        let seen = Arc::default();
         let task = Task {
-            key: key.clone(),
+            keys: HashMap::from([(key.auth_key.id(), (key.auth_key.clone(), key.server_salt))]),
+            exchange: ServerExchange::new(RSA.clone()),
+            seen: Arc::clone(&seen),
             clock: Clock::real(),
             script: Box::new(script),
             engines: HashMap::new(),
             session: None,
             silent: false,
             denies: false,
+            dropped: dropped.clone(),
+            refusals: refusals.clone(),
         };
         tokio::spawn(task.run(listener, received, accepted.clone()));
-        Server { address, key, accepted, pushes }
+        Server { address, key, accepted, dropped, refusals, seen, pushes }
     }
 
     pub fn options(&self) -> Options {
@@ -68,14 +90,36 @@ impl Server {
             transport: Transport::Intermediate,
             obfuscated: false,
             via: Via::Direct,
-            public_keys: Vec::new(),
+            public_keys: vec![RSA.public().clone()],
             key: Some(self.key.clone()),
+            temporary_key_life: None,
+            opening: None,
         }
+    }
+
+    /// The same with temporary keys, and an opening call.
+    pub fn temporary(&self) -> Options {
+        let opening = Some(Bytes::from_static(b"openings"));
+        Options { temporary_key_life: Some(Duration::from_secs(3600)), opening, ..self.options() }
     }
 
     /// Sends a message nobody asked for, to the session heard last.
     pub fn push(&self, body: Bytes) {
         let _ = self.pushes.send(body);
+    }
+
+    /// Answers the next packets with these transport errors, and ends their connections.
+    pub fn refuse(&self, codes: &[i32]) {
+        self.refusals.lock().unwrap().extend(codes);
+    }
+
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Acquire)
+    }
+
+    /// The keys of the packets that came, by id; 0 for those of an exchange. One that comes again and again stands once.
+    pub fn seen(&self) -> Vec<u64> {
+        self.seen.lock().unwrap().clone()
     }
 
     pub fn accepted(&self) -> u64 {
@@ -86,20 +130,37 @@ impl Server {
 type Script = Box<dyn FnMut(&[u8]) -> Answer + Send>;
 
 struct Task {
-    key: Key,
+    keys: HashMap<u64, (AuthKey, i64)>,
+    exchange: ServerExchange,
+    seen: Arc<Mutex<Vec<u64>>>,
     clock: Clock,
     script: Script,
     engines: HashMap<i64, Engine>,
     session: Option<i64>,
     silent: bool,
     denies: bool,
+    dropped: Arc<AtomicU64>,
+    refusals: Arc<Mutex<VecDeque<i32>>>,
 }
 
 struct Socket {
     stream: TcpStream,
     framing: Framing,
     input: BytesMut,
+    /// Quick acknowledgments that have not left yet.
+    output: Vec<u8>,
     is_new: bool,
+    is_deaf: bool,
+}
+
+impl Socket {
+    /// The connection is to end.
+    async fn deny(&mut self) -> bool {
+        let mut bytes = Vec::new();
+        self.framing.encode_transport_error(-404, &mut bytes);
+        let _ = self.stream.write_all(&bytes).await;
+        false
+    }
 }
 
 impl Task {
@@ -117,7 +178,7 @@ impl Task {
                     self.silent = false;
                     let stream = stream.unwrap().0;
                     let (framing, input) = (Framing::server(), BytesMut::new());
-                    socket = Some(Socket { stream, framing, input, is_new: true });
+                    socket = Some(Socket { stream, framing, input, output: Vec::new(), is_new: true, is_deaf: false });
                     true
                 }
                 body = pushes.recv() => {
@@ -140,41 +201,106 @@ impl Task {
         let Some(socket) = socket else { return false };
         while let Some(frame) = socket.framing.decode(&mut socket.input).unwrap() {
             let Frame::Packet(packet) = frame else { continue };
+            if socket.is_deaf {
+                match packet.len() {
+                    0..=500 => continue,
+                    _ => return false,
+                }
+            }
+            let refusal = self.refusals.lock().unwrap().pop_front();
+            if let Some(code) = refusal {
+                let mut bytes = Vec::new();
+                socket.framing.encode_transport_error(code, &mut bytes);
+                let _ = socket.stream.write_all(&bytes).await;
+                return false;
+            }
             let now = self.clock.now();
-            let opened = open(&self.key.auth_key, Side::Client, packet).unwrap();
+            let key_id = auth_key_id(&packet).unwrap();
+            {
+                let mut seen = self.seen.lock().unwrap();
+                if !seen.contains(&key_id) {
+                    seen.push(key_id);
+                }
+            }
+            if key_id == 0 {
+                self.exchange(&packet, socket).await;
+                continue;
+            }
+            let Some((key, salt)) = self.keys.get(&key_id).cloned() else {
+                return socket.deny().await;
+            };
+            let opened = open(&key, Side::Client, packet).unwrap();
             let session = opened.session_id;
+            if socket.framing.quick_ack_wanted() {
+                socket.framing.encode_quick_ack(opened.quick_ack, &mut socket.output).unwrap();
+            }
             self.session = Some(session);
-            let engine = self.engines.entry(session).or_insert_with(|| {
-                let config = EngineConfig::new(self.key.auth_key.clone(), session, self.key.server_salt, 0);
+            let new_engine = || {
+                let config = EngineConfig::new(key.clone(), session, salt, 0);
                 Engine::new(Side::Server, config, now, Box::new(SystemRandom::new()))
-            });
+            };
+            let engine = self.engines.entry(session).or_insert_with(new_engine);
             if std::mem::take(&mut socket.is_new) {
                 engine.reconnected(now);
             }
-            let _ = engine.handle_opened(opened, now);
+            let _ = engine.handle_opened(opened.clone(), now);
             while let Some(event) = engine.poll_event() {
-                let Event::Query { msg_id, body } = event else { continue };
+                let (msg_id, body) = match event {
+                    Event::Query { msg_id, body } => (msg_id, body),
+                    Event::QueryDropped { .. } => {
+                        self.dropped.fetch_add(1, Ordering::AcqRel);
+                        continue;
+                    }
+                    _ => continue,
+                };
                 match (self.script)(&body) {
                     Answer::Result(result) => engine.reply(msg_id, result, now),
                     Answer::Error(code, message) => engine.reply_error(msg_id, code, message, now),
                     Answer::Never => {}
-                    Answer::Close => return false,
+                    Answer::ResultAndDeaf(result) => {
+                        engine.reply(msg_id, result, now);
+                        socket.is_deaf = true;
+                    }
+                    Answer::ResultLost(result) => {
+                        engine.reply(msg_id, result, now);
+                        while engine.poll_packet(now).is_some() {}
+                        return false;
+                    }
                     Answer::Restart => {
                         self.engines.clear();
                         return false;
                     }
                     Answer::FallSilent => self.silent = true,
                     Answer::DenyKey => self.denies = true,
+                    Answer::ForgetKey => {
+                        self.keys.remove(&key_id);
+                        return socket.deny().await;
+                    }
+                    Answer::RenewSession(result) => {
+                        *engine = new_engine();
+                        let _ = engine.handle_opened(opened.clone(), now);
+                        while engine.poll_event().is_some() {}
+                        engine.reply(msg_id, result, now);
+                    }
                 }
             }
             if self.denies {
-                let mut bytes = Vec::new();
-                socket.framing.encode_transport_error(-404, &mut bytes);
-                let _ = socket.stream.write_all(&bytes).await;
-                return false;
+                return socket.deny().await;
             }
         }
         true
+    }
+
+    async fn exchange(&mut self, packet: &[u8], socket: &mut Socket) {
+        self.exchange.handle_packet(packet, self.clock.now(), &mut SystemRandom::new()).unwrap();
+        let mut bytes = Vec::new();
+        while let Some(packet) = self.exchange.poll_packet() {
+            socket.framing.encode(&packet, &mut bytes);
+        }
+        if let Some(agreed) = self.exchange.poll_done() {
+            self.keys.insert(agreed.auth_key.id(), (agreed.auth_key, agreed.server_salt));
+        }
+        let _ = socket.stream.write_all(&bytes).await;
     }
 
     async fn send(&mut self, socket: &mut Option<Socket>) -> bool {
@@ -184,7 +310,7 @@ impl Task {
         if self.silent || socket.is_new {
             return true;
         }
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut socket.output);
         while let Some(packet) = engine.poll_packet(now) {
             socket.framing.encode(&packet, &mut bytes);
         }

@@ -10,14 +10,15 @@ use super::{Account, Known, StorageError, StoredKey, UpdateState};
 
 /// Stands in the header of every session: "moon".
 const APPLICATION_ID: i64 = 0x6d6f_6f6e;
-/// Of the tables below. A change adds a step to `migrate` and one to this.
-const VERSION: i64 = 1;
+/// Of the tables below. A change adds a step to [`migrate`] and one to this.
+const VERSION: i64 = 2;
 /// A file up to this size is read through when it is opened; a larger one shows its faults when they are met.
 const CHECKED_SIZE: u64 = 4 << 20;
 
 const SCHEMA: &str = "
     CREATE TABLE auth_key (
-        dc INTEGER PRIMARY KEY, auth_key BLOB NOT NULL, server_salt INTEGER NOT NULL, time_offset INTEGER NOT NULL
+        dc INTEGER PRIMARY KEY, auth_key BLOB NOT NULL, server_salt INTEGER NOT NULL, time_offset INTEGER NOT NULL,
+        created INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE TABLE dc (id INTEGER PRIMARY KEY, address TEXT NOT NULL) STRICT;
     CREATE TABLE account (
@@ -118,9 +119,14 @@ fn load_known(db: &Connection) -> rusqlite::Result<Known> {
         })
         .optional()?;
     let keys = db
-        .prepare("SELECT dc, auth_key, server_salt, time_offset FROM auth_key")?
+        .prepare("SELECT dc, auth_key, server_salt, time_offset, created FROM auth_key")?
         .query_map([], |row| {
-            let key = StoredKey { auth_key: row.get(1)?, server_salt: row.get(2)?, time_offset: row.get(3)? };
+            let key = StoredKey {
+                auth_key: row.get(1)?,
+                server_salt: row.get(2)?,
+                time_offset: row.get(3)?,
+                created: row.get(4)?,
+            };
             Ok((row.get(0)?, key))
         })?
         .collect::<rusqlite::Result<_>>()?;
@@ -175,6 +181,19 @@ fn prepare(path: &Path, db: &Connection, size: u64) -> Result<(), Unusable> {
             "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
         );
         db.execute_batch(&create)?;
+    } else {
+        migrate(db, version)?;
+    }
+    Ok(())
+}
+
+/// Brings the tables of an older version to this one, each step whole or not at all.
+fn migrate(db: &Connection, version: i64) -> rusqlite::Result<()> {
+    if version < 2 {
+        db.execute_batch(
+            "BEGIN IMMEDIATE; ALTER TABLE auth_key ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+             PRAGMA user_version = 2; COMMIT;",
+        )?;
     }
     Ok(())
 }

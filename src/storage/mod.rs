@@ -21,6 +21,8 @@ pub struct StoredKey {
     pub server_salt: i64,
     /// Seconds that the server's clock is ahead of ours.
     pub time_offset: i64,
+    /// When it was agreed on, in Unix seconds of the server's clock; 0 if that is not known.
+    pub created: i64,
 }
 
 impl fmt::Debug for StoredKey {
@@ -171,6 +173,14 @@ impl Session {
         self.0.writer.put(!same_key, |pending| {
             pending.keys.insert(dc, key);
         });
+    }
+
+    /// Forgets all that the session holds but the addresses of DCs: keys, account, update state, peers.
+    pub fn clear(&self) {
+        let mut known = self.known();
+        *known = Known { dcs: std::mem::take(&mut known.dcs), ..Known::default() };
+        drop(known);
+        self.0.writer.put(true, writer::Pending::clear);
     }
 
     /// The addresses that DCs were last known by, as (DC, address).

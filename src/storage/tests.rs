@@ -4,7 +4,7 @@ use std::io::Write;
 use super::*;
 
 fn key(byte: u8) -> StoredKey {
-    StoredKey { auth_key: [byte; 256], server_salt: i64::MIN, time_offset: -3 }
+    StoredKey { auth_key: [byte; 256], server_salt: i64::MIN, time_offset: -3, created: 1_700_000_000 }
 }
 
 fn alice() -> PeerRow {
@@ -46,6 +46,47 @@ async fn what_was_put_is_there_when_the_session_is_opened_again() {
     assert_eq!(session.peer_by_username("aLICE"), Some(alice()));
     assert_eq!(session.peer_by_phone("4912345"), Some(alice()));
     assert_eq!(session.peer(8), None);
+}
+
+#[tokio::test]
+async fn a_session_that_is_cleared_keeps_the_addresses_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bot.db");
+    let session = Session::open(&path).unwrap();
+    let dcs = vec![(2, "127.0.0.1:4430".to_owned())];
+    session.set_key(2, Some(key(1)));
+    session.set_account(Some(Account { id: 42, is_bot: true, dc: 2 }));
+    session.set_dcs(dcs.clone());
+    session.save_state(UpdateState { pts: 1, qts: 2, date: 3, seq: 4 }, [(5, 50)]);
+    session.flush().await.unwrap();
+    // What was put and is not on disk yet goes as well.
+    session.put_peers(vec![alice()]);
+    session.clear();
+    // What comes after stays.
+    session.set_key(4, Some(key(4)));
+    drop(session);
+    let session = Session::open(&path).unwrap();
+    assert_eq!((session.key(2), session.key(4)), (None, Some(key(4))));
+    assert_eq!((session.account(), session.state(), session.peer(7)), (None, None, None));
+    assert!(session.channels().is_empty());
+    assert_eq!(session.dcs(), dcs);
+}
+
+#[tokio::test]
+async fn a_session_of_the_version_before_keeps_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bot.db");
+    let session = Session::open(&path).unwrap();
+    session.set_key(2, Some(key(1)));
+    drop(session);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("ALTER TABLE auth_key DROP COLUMN created; PRAGMA user_version = 1;").unwrap();
+    drop(db);
+    let session = Session::open(&path).unwrap();
+    assert_eq!(session.key(2), Some(StoredKey { created: 0, ..key(1) }));
+    session.set_key(2, Some(key(2)));
+    drop(session);
+    assert_eq!(Session::open(&path).unwrap().key(2), Some(key(2)));
 }
 
 #[tokio::test]

@@ -43,6 +43,8 @@ struct Progress {
 /// What is not on disk yet. The merging bounds it: a DC, a channel or a peer stands here once.
 #[derive(Default)]
 pub(super) struct Pending {
+    /// Everything but the addresses of DCs is forgotten, before the rest is written.
+    clear: bool,
     pub account: Option<Option<Account>>,
     pub keys: BTreeMap<i32, Option<StoredKey>>,
     pub dcs: Option<Vec<(i32, String)>>,
@@ -59,6 +61,15 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    pub fn clear(&mut self) {
+        self.account = None;
+        self.keys.clear();
+        self.state = None;
+        self.channels.clear();
+        self.peers.clear();
+        self.clear = true;
+    }
+
     pub fn put_peers(&mut self, rows: Vec<PeerRow>) {
         for mut row in rows {
             // Full: the new row is let go, unless it has a place already.
@@ -77,7 +88,8 @@ impl Pending {
     }
 
     fn is_empty(&self) -> bool {
-        self.account.is_none()
+        !self.clear
+            && self.account.is_none()
             && self.keys.is_empty()
             && self.dcs.is_none()
             && self.state.is_none()
@@ -87,6 +99,11 @@ impl Pending {
 
     /// Puts back what could not be written; what was put meanwhile is newer.
     fn put_back(&mut self, batch: Pending) {
+        if self.clear {
+            self.dcs = self.dcs.take().or(batch.dcs);
+            return;
+        }
+        self.clear = batch.clear;
         self.account = self.account.take().or(batch.account);
         self.dcs = self.dcs.take().or(batch.dcs);
         self.state = self.state.take().or(batch.state);
@@ -273,13 +290,19 @@ fn write(db: &Connection, batch: &Pending) -> rusqlite::Result<()> {
 }
 
 fn write_all(db: &Connection, batch: &Pending) -> rusqlite::Result<()> {
+    if batch.clear {
+        db.execute_batch(
+            "DELETE FROM auth_key; DELETE FROM account; DELETE FROM state; DELETE FROM channel; DELETE FROM peer;",
+        )?;
+    }
     for (dc, key) in &batch.keys {
         match key {
             Some(key) => db
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO auth_key (dc, auth_key, server_salt, time_offset) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR REPLACE INTO auth_key (dc, auth_key, server_salt, time_offset, created)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
-                .execute(params![dc, key.auth_key, key.server_salt, key.time_offset])?,
+                .execute(params![dc, key.auth_key, key.server_salt, key.time_offset, key.created])?,
             None => db.execute("DELETE FROM auth_key WHERE dc = ?1", [dc])?,
         };
     }

@@ -59,6 +59,7 @@ async fn start(server: &Server) -> Result<Client, StartError> {
     let config = Config {
         dcs: vec![Dc { id: 2, address: server.address }],
         public_keys: vec![exchange::RSA.public().clone()],
+        temporary_key_life: None,
         ..Config::new(1, "hash", SignIn::Bot { token: "42:token".into() }, SessionAt::Memory)
     };
     within(Client::start(config, Clock::real())).await

@@ -54,6 +54,8 @@ impl Client {
             via: Via::Direct,
             public_keys: vec![exchange::RSA.public().clone()],
             key,
+            temporary_key_life: None,
+            opening: None,
         };
         let (connection, updates) = Connection::open(options, clock);
         let status = connection.status();

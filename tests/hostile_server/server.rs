@@ -88,7 +88,7 @@ impl Server {
         let address = listener.local_addr().expect("a bound socket has an address");
         let mut auth_key = [0; 256];
         SystemRandom::new().fill(&mut auth_key);
-        let key = Key { auth_key: AuthKey::new(auth_key), server_salt: SALT, time_offset: 0 };
+        let key = Key { auth_key: AuthKey::new(auth_key), server_salt: SALT, time_offset: 0, created: 0 };
         let (orders, ordered) = mpsc::unbounded_channel();
         let (seen, watched) = watch::channel(Seen::default());
         let counters: [Arc<AtomicU64>; 3] = Default::default();

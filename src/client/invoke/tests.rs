@@ -1,3 +1,5 @@
+mod order;
+
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -155,4 +157,65 @@ async fn a_duplicate_random_id_after_a_loss_means_that_the_message_had_arrived()
     assert_eq!(name_of(result), "done");
     let (result, _, _) = check("messages.sendMessage", vec![duplicate()]).await;
     assert_eq!(name_of(result), "RANDOM_ID_DUPLICATE");
+}
+
+/// A caller of a server that never answers, and its call, which the server has.
+async fn unanswered(name: &str) -> (Server, Caller, tokio::task::JoinHandle<Result<Bytes, CallError>>) {
+    let server = Server::start(|query| if query == b"a ping.." { done() } else { Answer::Never }).await;
+    let clock = stepped_clock();
+    let (connection, _updates) = Connection::open(server.options(), clock.clone());
+    soon(connection.call(Bytes::from_static(b"a ping.."))).await.unwrap();
+    let caller = Caller { connection, clock, flood_sleep_threshold: 60 };
+    let call = tokio::spawn({
+        let (caller, body) = (caller.clone(), call(name));
+        async move { caller.call(body).await }
+    });
+    moment(100).await;
+    (server, caller, call)
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_is_an_error_after_five_minutes_and_the_server_is_told() {
+    for (name, reads) in [("help.getConfig", true), ("messages.deleteMessages", false)] {
+        let (server, caller, call) = unanswered(name).await;
+        let clock = &caller.clock;
+        for _ in 0..299 {
+            clock.advance(Duration::from_secs(1));
+            moment(2).await;
+        }
+        assert!(!call.is_finished(), "{name}");
+        // Time without a connection does not count, and a busy machine may take a pause for one.
+        soon(async {
+            while !call.is_finished() {
+                clock.advance(Duration::from_secs(1));
+                moment(2).await;
+            }
+        })
+        .await;
+        let error = soon(call).await.unwrap().unwrap_err();
+        let waited = Duration::from_secs(300);
+        assert_eq!(error, CallError::NoAnswer { method: name.into(), waited, received: true, only_reads: reads });
+        soon(async {
+            while server.dropped() == 0 {
+                clock.advance(Duration::from_millis(100));
+                moment(1).await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_larger_than_a_server_takes_is_told_so_with_its_name() {
+    let (_server, caller, _call) = unanswered("help.getConfig").await;
+    let mut bytes = vec![0; crate::mtproto::MAX_BODY];
+    crate::crypto::Random::fill(&mut crate::crypto::SeededRandom::new(1), &mut bytes);
+    let part = Object::new("upload.saveFilePart").with("file_id", 1).with("file_part", 0).with("bytes", bytes);
+    let mut body = Vec::new();
+    tl::encode(&part, &mut body).unwrap();
+    let error = soon(caller.call(body.into())).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not a call: upload.saveFilePart: 1044476 bytes are more than the 1044456 that a server takes"
+    );
 }

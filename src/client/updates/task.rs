@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::sequencer::Fetch;
 use crate::client::core::Core;
+use crate::client::endings::Ending;
 use crate::client::{CallError, InputPeer, Peer};
 use crate::net::{self, Status};
 use crate::storage::{StoredKey, UpdateState};
@@ -31,15 +32,12 @@ enum Answer {
     Fetched(Fetch, Result<Bytes, CallError>),
     /// The server's own state, as it did not accept ours.
     State(Fetch, Result<Bytes, CallError>),
-    /// The session was told again who we are.
-    Introduced(Result<Bytes, CallError>),
 }
 
 /// What is on its way, and what was seen of the connection.
 struct Stream {
     core: Arc<Core>,
     requests: JoinSet<Answer>,
-    introduction: Bytes,
     connections: u64,
     sessions: u64,
     updates_lost: u64,
@@ -49,12 +47,11 @@ struct Stream {
     dc: i32,
 }
 
-/// Runs until the client is stopped. `introduction` is the call that begins a session.
+/// Runs until the client is stopped.
 pub(in crate::client) async fn run(
     core: Arc<Core>,
     mut incoming: net::Updates,
     mut status: watch::Receiver<Status>,
-    introduction: Bytes,
     dc: i32,
 ) {
     let mut begun = core.begun.subscribe();
@@ -66,7 +63,6 @@ pub(in crate::client) async fn run(
     let mut stream = Stream {
         core: core.clone(),
         requests: JoinSet::new(),
-        introduction,
         connections: seen.connections,
         sessions: seen.sessions,
         updates_lost: seen.updates_lost,
@@ -148,14 +144,16 @@ impl Stream {
         }
         self.key = status.key;
         if let Some(fatal) = status.fatal {
-            self.core.end(fatal.to_string());
+            match Ending::of_fatal(&fatal) {
+                Some(ending) => self.core.end(&ending),
+                None => self.core.end_because(fatal.to_string()),
+            }
             return;
         }
         if status.sessions > self.sessions {
-            // A server that began the session anew has forgotten the layer and the client, and maybe updates.
+            // A session that is new, by a new temporary key or because the server forgot the old one, may lack updates.
             // <https://core.telegram.org/api/updates#recovering-gaps>
-            tracing::info!("the server began a new session; fetching the difference");
-            self.request(self.introduction.clone(), Answer::Introduced);
+            tracing::info!("a new session with the server; fetching the difference");
             self.core.updates().fetch_difference(now);
         }
         self.sessions = status.sessions;
@@ -222,7 +220,7 @@ impl Stream {
         Some(body.into())
     }
 
-    /// At most one difference, a few channels' and an introduction are underway at once.
+    /// At most one difference and a few channels' are underway at once.
     fn request(&mut self, body: Bytes, answer: impl FnOnce(Result<Bytes, CallError>) -> Answer + Send + 'static) {
         let caller = self.core.caller();
         self.requests.spawn(async move {
@@ -236,8 +234,6 @@ impl Stream {
     fn answered(&mut self, answer: Answer) {
         let now = self.core.clock.now().mono;
         match answer {
-            Answer::Introduced(Ok(_)) => {}
-            Answer::Introduced(Err(error)) => tracing::warn!("the new session could not be introduced: {error}"),
             Answer::Fetched(fetch, Ok(bytes)) => self.fetched(fetch, bytes, now),
             Answer::Fetched(fetch, Err(error)) => self.failed(fetch, error, now),
             Answer::State(fetch, result) => match result.map(|bytes| read_state(&bytes)) {
@@ -262,6 +258,12 @@ impl Stream {
     /// <https://core.telegram.org/method/updates.getDifference#possible-errors>
     fn failed(&mut self, fetch: Fetch, error: CallError, now: Duration) {
         let is = |pattern: &str| matches!(&error, CallError::Rpc(error) if error.is(pattern));
+        if let CallError::Rpc(error) = &error
+            && let Some(ending) = Ending::of_error(error)
+        {
+            self.core.end(&ending);
+            return;
+        }
         let not_accepted = is("PERSISTENT_TIMESTAMP_INVALID") || is("PERSISTENT_TIMESTAMP_EMPTY");
         match fetch {
             Fetch::Difference(_) if not_accepted => {
@@ -272,11 +274,6 @@ impl Stream {
             Fetch::Channel { id, .. } if not_accepted || is("CHANNEL_*") => {
                 tracing::warn!("channel {id} can no longer be followed: {error}");
                 self.core.updates().forget_channel(id);
-            }
-            // <https://core.telegram.org/api/errors#401-unauthorized>, <https://core.telegram.org/api/errors#406-not-acceptable>
-            _ if matches!(&error, CallError::Rpc(error) if error.code == 401 || error.is("AUTH_KEY_DUPLICATED")) => {
-                self.core
-                    .end(format!("this session is no longer signed in ({error}): move its file away and sign in anew"));
             }
             _ => {
                 tracing::warn!("the difference could not be fetched ({error}); asking again");
@@ -295,5 +292,10 @@ pub(in crate::client) fn read_state(bytes: &[u8]) -> Option<UpdateState> {
 }
 
 pub(in crate::client) fn stored(key: &net::Key) -> StoredKey {
-    StoredKey { auth_key: *key.auth_key.as_bytes(), server_salt: key.server_salt, time_offset: key.time_offset }
+    StoredKey {
+        auth_key: *key.auth_key.as_bytes(),
+        server_salt: key.server_salt,
+        time_offset: key.time_offset,
+        created: key.created,
+    }
 }

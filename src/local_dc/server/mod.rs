@@ -419,6 +419,13 @@ impl Dc {
         self.links.is_empty()
     }
 
+    /// How many sessions are an account's, those of keys that were replaced among them.
+    pub fn sessions_of_account(&self, account: i64) -> usize {
+        let keys = &self.telegram.keys;
+        let owned = |key: &&SessionKey| keys.owner(key.auth_key).and_then(|key| keys.account(key)) == Some(account);
+        self.sessions.keys().filter(owned).count()
+    }
+
     #[cfg(test)]
     pub fn session_count(&self) -> usize {
         self.sessions.len()

@@ -2,6 +2,7 @@
 
 mod acks;
 mod bad_msg;
+mod binding;
 mod calls;
 mod chaos;
 mod clock;

@@ -7,7 +7,7 @@ use super::{KEY, NOW, at, public_keys};
 use crate::crypto::dh::{DH_PRIME, DhError, modpow, public_value};
 use crate::crypto::{AuthKey, SeededRandom, new_nonce_hash, rsa_unpad, sha1, tmp_aes_key_iv};
 use crate::mtproto::{MsgId, Side};
-use crate::tl::{DecodeError, List, Reader, functions, types};
+use crate::tl::{DecodeError, List, Reader, enums, functions, types};
 
 /// Where a lie is told.
 #[derive(Clone, Copy, PartialEq)]
@@ -28,6 +28,8 @@ enum Kind {
 
 /// A server by hand: as it is by default, it is honest.
 struct Server {
+    /// How long the key that the client asks for lives, if it is a temporary one.
+    expires_in: Option<i32>,
     wrong_nonce: In,
     wrong_server_nonce: In,
     pq: Vec<u8>,
@@ -49,6 +51,7 @@ struct Server {
 impl Default for Server {
     fn default() -> Server {
         Server {
+            expires_in: None,
             wrong_nonce: In::Nowhere,
             wrong_server_nonce: In::Nowhere,
             pq: number_bytes(1073741827 * 2147483647),
@@ -81,7 +84,10 @@ impl Server {
     /// Plays the exchange to a client.
     fn serve(&self) -> Result<AuthKey, ExchangeError> {
         let mut random = SeededRandom::new(21);
-        let mut client = ClientExchange::new(&public_keys(), 2, &mut random, at(NOW));
+        let mut client = match self.expires_in {
+            None => ClientExchange::new(&public_keys(), 2, &mut random, at(NOW)),
+            Some(life) => ClientExchange::temporary(&public_keys(), 2, life, &mut random, at(NOW)),
+        };
         let mut packets = 0;
         let mut tell = |client: &mut ClientExchange, body: &[u8]| {
             packets += 1;
@@ -111,17 +117,22 @@ impl Server {
         let request = functions::ReqDHParams::read(&mut Reader::new(&request[4..])).expect("req_DH_params");
         assert_eq!(number(request.p).zip(number(request.q)).map(|(p, q)| p * q), number(&self.pq));
         let data = rsa_unpad(&KEY.decrypt(request.encrypted_data).expect("256 bytes")).expect("RSA_PAD");
-        let data = types::PQInnerDataDc::read(&mut Reader::new(&data[4..])).expect("p_q_inner_data_dc");
+        let data = enums::PQInnerData::read(&mut Reader::new(&data)).expect("the client keeps the rules");
+        let new_nonce = match (data, self.expires_in) {
+            (enums::PQInnerData::Dc(data), None) => data.new_nonce,
+            (enums::PQInnerData::TempDc(data), Some(life)) if data.expires_in == life => data.new_nonce,
+            (data, _) => panic!("{data:?}"),
+        };
 
         let (nonce, server_nonce) = self.nonces(In::Params, asked);
         let mut body = Vec::new();
         if self.params_fail {
-            let hash = sha1(&[&data.new_nonce]);
+            let hash = sha1(&[&new_nonce]);
             let mut new_nonce_hash: [u8; 16] = std::array::from_fn(|i| hash[4 + i]);
             new_nonce_hash[0] ^= u8::from(self.wrong_hash);
             types::ServerDHParamsFail { nonce, server_nonce, new_nonce_hash }.write(&mut body);
         } else {
-            let tmp_key = tmp_aes_key_iv(&data.new_nonce, &SERVER_NONCE);
+            let tmp_key = tmp_aes_key_iv(&new_nonce, &SERVER_NONCE);
             let encrypted_answer = &self.inner(asked, &tmp_key);
             types::ServerDHParamsOk { nonce, server_nonce, encrypted_answer }.write(&mut body);
         }
@@ -130,13 +141,14 @@ impl Server {
         loop {
             let request = next(&mut client);
             let request = functions::SetClientDHParams::read(&mut Reader::new(&request[4..])).expect("set_client");
-            let tmp_key = tmp_aes_key_iv(&data.new_nonce, &SERVER_NONCE);
+            let tmp_key = tmp_aes_key_iv(&new_nonce, &SERVER_NONCE);
             let inner = inner::open(request.encrypted_data, &tmp_key).expect("the client keeps the rules");
             let inner = types::ClientDHInnerData::read(&mut Reader::new(&inner[4..])).expect("client_DH_inner_data");
             let key = AuthKey::new(modpow(inner.g_b, &EXPONENT, &self.prime));
-            tell(&mut client, &self.answer(asked, &data.new_nonce, &key))?;
+            tell(&mut client, &self.answer(asked, &new_nonce, &key))?;
             if let Some(agreed) = client.poll_done() {
                 assert_eq!(agreed.auth_key, key);
+                assert_eq!(agreed.expires_in, self.expires_in, "the server has no say in it");
                 return Ok(key);
             }
         }
@@ -189,6 +201,20 @@ fn honest() -> Server {
 #[test]
 fn the_server_of_these_tests_is_honest_when_nothing_is_said() {
     honest().serve().expect("agreement");
+}
+
+/// The life of a temporary key is the client's to choose, and the rest of its exchange is that of a permanent one.
+#[test]
+fn a_server_that_lies_about_a_temporary_key_is_refused_alike() {
+    let honest = || Server { expires_in: Some(3600), ..honest() };
+    honest().serve().expect("agreement");
+    check(Server { wrong_nonce: In::Answer, ..honest() }, ExchangeError::WrongNonce);
+    check(Server { wrong_server_nonce: In::Inner, ..honest() }, ExchangeError::WrongServerNonce);
+    check(Server { fingerprints: vec![1], ..honest() }, ExchangeError::UnknownKeys(vec![1]));
+    check(Server { spoil_sealed: |sealed| sealed[40] ^= 1, ..honest() }, ExchangeError::WrongInnerHash);
+    check(Server { g_a: Some(vec![1]), ..honest() }, ExchangeError::Public(DhError::PublicOutOfRange));
+    check(Server { wrong_hash: true, ..honest() }, ExchangeError::WrongNewNonceHash);
+    check(Server { answer: Kind::Fail, ..honest() }, ExchangeError::KeyRefused);
 }
 
 #[test]
