@@ -56,6 +56,8 @@ pub struct Lies {
     wrong_hash: bool,
     /// Applied to every packet.
     spoil_packet: fn(&mut Vec<u8>),
+    /// The first exchange of the connection is honest.
+    from_the_second: bool,
 }
 
 impl Default for Lies {
@@ -74,7 +76,14 @@ impl Default for Lies {
             answer: Kind::Ok,
             wrong_hash: false,
             spoil_packet: |_| {},
+            from_the_second: false,
         }
+    }
+}
+
+impl Lies {
+    pub fn wrong_hash_from_the_second() -> Lies {
+        Lies { wrong_hash: true, from_the_second: true, ..Lies::default() }
     }
 }
 
@@ -84,6 +93,7 @@ const EXPONENT: [u8; 256] = [0xa7; 256];
 /// One exchange, as far as it has come.
 pub struct Exchange {
     lies: Lies,
+    later: Option<Lies>,
     nonce: [u8; 16],
     new_nonce: [u8; 32],
     agreed: Option<AuthKey>,
@@ -91,12 +101,20 @@ pub struct Exchange {
 
 impl Exchange {
     pub fn new(lies: Option<Lies>) -> Exchange {
-        Exchange { lies: lies.unwrap_or_default(), nonce: [0; 16], new_nonce: [0; 32], agreed: None }
+        let (lies, later) = match lies {
+            Some(lies) if lies.from_the_second => (Lies::default(), Some(lies)),
+            lies => (lies.unwrap_or_default(), None),
+        };
+        Exchange { lies, later, nonce: [0; 16], new_nonce: [0; 32], agreed: None }
     }
 
     /// The key, once both have it.
     pub fn agreed(&mut self) -> Option<AuthKey> {
-        self.agreed.take()
+        let key = self.agreed.take()?;
+        if let Some(lies) = self.later.take() {
+            self.lies = lies;
+        }
+        Some(key)
     }
 
     /// Answers a packet of the client; None where no client of ours would have sent it.

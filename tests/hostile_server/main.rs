@@ -6,6 +6,7 @@
 //! The same rules value by value: `src/mtproto/tests/hostile.rs` and `src/mtproto/exchange/tests/hostile_server.rs`.
 
 mod answers;
+mod binding;
 mod exchange;
 mod flood;
 mod forge;
@@ -46,6 +47,10 @@ impl Client {
     }
 
     fn by_clock(server: &Server, key: Option<Key>, transport: Transport, clock: Clock) -> Client {
+        Client::open(server, key, transport, clock, None)
+    }
+
+    fn open(server: &Server, key: Option<Key>, transport: Transport, clock: Clock, life: Option<Duration>) -> Client {
         let options = Options {
             dc: 2,
             endpoint: Endpoint::at([server.address]),
@@ -54,7 +59,7 @@ impl Client {
             via: Via::Direct,
             public_keys: vec![exchange::RSA.public().clone()],
             key,
-            temporary_key_life: None,
+            temporary_key_life: life,
             opening: None,
         };
         let (connection, updates) = Connection::open(options, clock);

@@ -23,6 +23,7 @@ pub const SALT: i64 = 77;
 /// What the server does with a query.
 pub enum Answer {
     Result(Bytes),
+    Error(i32, &'static str),
     Never,
 }
 
@@ -301,6 +302,7 @@ impl Task {
                 self.seen.send_modify(|seen| seen.query = msg_id);
                 match (self.answer)(&body) {
                     Answer::Result(result) => engine.reply(msg_id, result, now),
+                    Answer::Error(code, message) => engine.reply_error(msg_id, code, message, now),
                     Answer::Never => {}
                 }
             }
