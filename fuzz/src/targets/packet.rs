@@ -73,7 +73,7 @@ fn check(opened: Result<moongram::mtproto::Opened, PacketError>, plaintext: &[u8
     let padding = plaintext.len() as i64 - 32 - length as i64;
     let expected = match padding {
         ..0 => Some(DecryptError::BodyTooLong(length as u32)),
-        _ if length % 4 != 0 => Some(DecryptError::BodyNotWholeWords(length as u32)),
+        _ if !length.is_multiple_of(4) => Some(DecryptError::BodyNotWholeWords(length as u32)),
         12..=1024 => None,
         _ => Some(DecryptError::WrongPadding(padding as usize)),
     };
