@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use moongram::client::Client;
 use moongram::host::config::Config;
-use moongram::host::{Event, Host, Options, Selection};
+use moongram::host::{Event, Host, Options};
 use moongram::net::Clock;
 use tokio::sync::broadcast;
 
@@ -32,11 +32,7 @@ async fn main() {
     let path = folder.path().join("bench.lua");
     std::fs::write(&path, script(0)).expect("written");
     let (sender, mut events) = broadcast::channel(64);
-    let options = Options {
-        folder: folder.path().to_owned(),
-        selection: Selection::default(),
-        config: Arc::new(Config::default()),
-    };
+    let options = Options { folder: folder.path().to_owned(), config: Arc::new(Config::default()) };
     let client = Client::detached();
     let host = Host::start(options, client, Clock::real(), sender).await;
     live(&mut events).await;
@@ -67,6 +63,7 @@ async fn live(events: &mut broadcast::Receiver<Event>) {
         match event.expect("live within ten seconds").expect("the host lives") {
             Event::Live { .. } => return,
             Event::Failed { message, .. } | Event::Problem { message } => panic!("{message}"),
+            Event::Stopped { .. } | Event::Died { .. } => panic!("the script does not go on"),
             Event::Removed { .. } => {}
         }
     }

@@ -2,67 +2,19 @@
 
 mod stage;
 
-use moongram::local_dc::{Config, LocalDc, WorldEvent};
-use stage::{Folder, PATIENCE, Program, moongram};
-use tokio::sync::broadcast::Receiver;
+use stage::moongram;
+use stage::town::Town;
 
 const SCRIPT: &str = "tg.on_message(filters.text & filters.private, function(m) m:reply('got ' .. m.text) end)";
 
-struct Town {
-    folder: Folder,
-    dc: LocalDc,
-    bot: i64,
-    alice: i64,
-    events: Receiver<WorldEvent>,
-}
-
-impl Town {
-    async fn new() -> Town {
-        let folder = Folder::with(&[("scripts/got.lua", SCRIPT)]);
-        let dc = LocalDc::start(Config::default()).await.expect("a local DC");
-        let bot = dc.add_bot("kill_bot", "Kill");
-        let alice = dc.add_user("Alice");
-        folder.write("dc.pem", dc.public_key_pem());
-        folder.write(
-            "moongram.toml",
-            &format!(
-                "[account]\napi_id = 1\napi_hash = 'x'\nbot_token = '{}'\n[network]\n\
-                 dc = [{{ id = {}, address = '{}' }}]\npublic_keys = ['dc.pem']\n",
-                bot.token,
-                dc.dc_id(),
-                dc.address()
-            ),
-        );
-        let events = dc.events();
-        Town { folder, dc, bot: bot.id, alice, events }
-    }
-
-    fn run(&self) -> Program {
-        let mut program = moongram(&["run"], self.folder.path());
-        program.err_with("got is live");
-        program
-    }
-
-    fn say(&self, text: &str) {
-        self.dc.send(self.alice, self.bot.into(), text).expect("sent");
-    }
-
-    /// The bot's next message.
-    async fn reply(&mut self) -> String {
-        loop {
-            let event = tokio::time::timeout(PATIENCE, self.events.recv()).await;
-            match event.expect("a reply in time").expect("the DC lives") {
-                WorldEvent::NewMessage(message) if message.from == self.bot => return message.text,
-                _ => {}
-            }
-        }
-    }
+async fn town() -> Town {
+    Town::with(&[("scripts/got.lua", SCRIPT)]).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_messages_sent_while_the_host_was_dead_are_handled_in_order_with_the_same_key() {
-    let mut town = Town::new().await;
-    let program = town.run();
+    let mut town = town().await;
+    let program = town.run("got is live");
     town.say("before");
     assert_eq!(town.reply().await, "got before");
     // The state is saved at least every 250 ms: after that, what was handled does not come again.
@@ -72,7 +24,7 @@ async fn ten_messages_sent_while_the_host_was_dead_are_handled_in_order_with_the
         town.say(&format!("message {n}"));
     }
     let exchanges = town.dc.key_exchanges();
-    let program = town.run();
+    let program = town.run("got is live");
     for n in 1..=10 {
         assert_eq!(town.reply().await, format!("got message {n}"));
     }
@@ -84,10 +36,10 @@ async fn ten_messages_sent_while_the_host_was_dead_are_handled_in_order_with_the
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_after_kill_loses_nothing() {
-    let mut town = Town::new().await;
+    let mut town = town().await;
     let mut heard = Vec::new();
     for round in 0..6 {
-        let program = town.run();
+        let program = town.run("got is live");
         for n in 0..5 {
             town.say(&format!("{round}.{n}"));
             // Some of them are answered before the kill, some are not.
@@ -97,7 +49,7 @@ async fn kill_after_kill_loses_nothing() {
         }
         program.kill();
     }
-    let program = town.run();
+    let program = town.run("got is live");
     town.say("the end");
     while heard.last().is_none_or(|last| last != "got the end") {
         heard.push(town.reply().await);
@@ -122,8 +74,8 @@ async fn kill_after_kill_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_on_the_same_session_is_refused_by_name() {
-    let mut town = Town::new().await;
-    let first = town.run();
+    let mut town = town().await;
+    let first = town.run("got is live");
     town.say("hello");
     town.reply().await;
     let (status, _, err) = moongram(&["run"], town.folder.path()).finish();
@@ -133,9 +85,9 @@ async fn a_second_process_on_the_same_session_is_refused_by_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_request_to_end_does_not_wait_for_a_handler_that_sleeps() {
-    let town = Town::new().await;
+    let town = town().await;
     town.folder.write("scripts/got.lua", "tg.on_start(function() tg.sleep(600) end)");
-    let mut program = town.run();
+    let mut program = town.run("got is live");
     program.terminate();
     program.err_with("stopping");
     program.terminate();

@@ -152,6 +152,22 @@ fn a_wrong_word_on_the_command_line_is_wrong_usage() {
     let (status, _, err) = moongram(&["plya"], folder.path()).finish();
     assert_eq!(status.code(), Some(2));
     assert!(err.contains("play"), "{err}");
+    let (status, _, err) = moongram(&["--log", "loud,=", "play"], folder.path()).finish();
+    assert_eq!(status.code(), Some(2));
+    assert!(err.contains("--log loud,="), "{err}");
+}
+
+#[test]
+fn what_is_no_utf_8_is_a_line_like_any_other() {
+    let folder = Folder::with(&[("scripts/echo.lua", "tg.on_message(filters.text, function(m) m:reply(m.text) end)")]);
+    let mut program = moongram(&["play"], folder.path());
+    program.say_bytes(b"caf\xe9 ol\xe9\n");
+    program.say("/as");
+    program.say("tea");
+    let (status, out, err) = program.finish();
+    assert!(status.success(), "{err}");
+    assert_eq!(out, ["bot: caf\u{fffd} ol\u{fffd}", "bot: tea"]);
+    assert!(err.contains("/as needs a name"), "{err}");
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Where the log goes and what it shows.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Result, anyhow};
-use clap::{Args, ValueEnum};
+use anyhow::Result;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, ValueEnum};
 use tracing_subscriber::EnvFilter;
+
+use super::typed::Printer;
 
 #[derive(Args)]
 pub struct Options {
@@ -39,10 +43,13 @@ impl Options {
             Reader::Operator => "info",
         };
         let filter = self.filter.as_deref().unwrap_or(default);
-        let filter = EnvFilter::try_new(filter).map_err(|error| anyhow!("--log {filter}: {error}"))?;
+        let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+            let message = format!("--log {filter}: {error}; a filter is a level, as in debug, or levels by target");
+            super::Arguments::command().error(ErrorKind::InvalidValue, message).exit()
+        });
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(io::stderr)
+            .with_writer(|| Line(Vec::new()))
             .with_ansi(io::stderr().is_terminal());
         match (self.format, reader) {
             (Format::Json, _) => log.json().init(),
@@ -50,6 +57,40 @@ impl Options {
             (Format::Text, Reader::Bystander) => log.event_format(Plain).init(),
         }
         Ok(())
+    }
+}
+
+/// Where lines go while one is being typed on the terminal.
+static ABOVE: Mutex<Option<Printer>> = Mutex::new(None);
+
+/// From now on the log is printed above the line that is being typed.
+pub fn above(printer: Printer) {
+    *ABOVE.lock().unwrap_or_else(PoisonError::into_inner) = Some(printer);
+}
+
+/// One entry of the log, written as a whole when it is complete.
+struct Line(Vec<u8>);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let mut above = ABOVE.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = || String::from_utf8_lossy(&self.0).into_owned();
+        let printed = above.as_mut().is_some_and(|printer| printer.print(text()).is_ok());
+        if !printed {
+            // A log that cannot be written is nothing to end for.
+            let _ = io::stderr().write_all(&self.0);
+        }
     }
 }
 

@@ -4,7 +4,12 @@ mod check;
 mod dc;
 mod log;
 mod play;
+#[cfg(unix)]
+mod repl;
 mod run;
+#[cfg(unix)]
+mod scripts;
+mod typed;
 
 use std::process::ExitCode;
 
@@ -31,6 +36,12 @@ enum Command {
     Play(play::Options),
     /// Run the scripts on Telegram, as moongram.toml says
     Run(run::Options),
+    /// The running host's scripts: list, reload, stop, start
+    #[cfg(unix)]
+    Scripts(scripts::Options),
+    /// Lua on the running host
+    #[cfg(unix)]
+    Repl(repl::Options),
     /// Load scripts without connecting and say what is wrong with them
     Check(check::Options),
     /// A local Telegram alone, for any MTProto client
@@ -49,6 +60,10 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Play(options) => play::main(options, log).await,
             Command::Run(options) => run::main(options, log).await,
+            #[cfg(unix)]
+            Command::Scripts(options) => scripts::main(options, log).await,
+            #[cfg(unix)]
+            Command::Repl(options) => repl::main(options, log).await,
             Command::Check(options) => check::main(options, log).await,
             Command::Dc(options) => dc::main(options, log).await,
         }

@@ -1,6 +1,6 @@
 //! `moongram play`: a local DC, a bot on it and the scripts of a folder in one process.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::broadcast;
 
 use super::log;
+use super::typed::{Printer, Typed};
 use crate::client::{self, Client, SessionAt, SignIn};
 use crate::crypto::RsaPublicKey;
 use crate::host::config::Config;
-use crate::host::{self, Host, Selection};
+use crate::host::{self, Host};
 use crate::local_dc::{self, LocalDc, Peer, WorldEvent, Written};
 use crate::net::Clock;
 
@@ -49,12 +50,22 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let world = dc.events();
     let clock = Clock::real();
     let client = Client::start(client_config(&dc, &bot.token)?, clock.clone()).await.context("signing the bot in")?;
-    let selection = Selection { include: config.scripts.include.clone(), exclude: config.scripts.exclude.clone() };
-    let host_options = host::Options { folder: folder.clone(), selection, config: Arc::new(config) };
+    let host_options = host::Options { folder: folder.clone(), config: Arc::new(config) };
     let host = Host::start(host_options, client.clone(), clock.clone(), broadcast::channel(64).0).await;
     let has_scripts = host.list().await.iter().any(|row| row.version > 0);
     let chat = Peer::User(bot.id);
-    let table = Table { dc, bot: bot.id, client, host, clock, speaker: user, chat, people: vec![user], buttons: None };
+    let table = Table {
+        dc,
+        bot: bot.id,
+        client,
+        host,
+        clock,
+        speaker: user,
+        chat,
+        people: vec![user],
+        buttons: None,
+        printer: None,
+    };
     let code = table.play(world).await?;
     if !has_scripts && !io::stdin().is_terminal() {
         eprintln!("moongram: no script of {} is running", folder.display());
@@ -83,44 +94,39 @@ struct Table {
     people: Vec<i64>,
     /// What a number presses: the buttons of the bot's last message that has some.
     buttons: Option<Written>,
+    /// Shows a line above the one that is being typed, on a terminal.
+    printer: Option<Printer>,
 }
 
 impl Table {
     async fn play(mut self, mut world: broadcast::Receiver<WorldEvent>) -> Result<ExitCode> {
         let on_terminal = io::stdin().is_terminal();
-        let mut lines = read_lines();
+        let (mut typed, printer) = Typed::start(on_terminal).context("the terminal")?;
+        self.printer = printer;
         if on_terminal {
             println!(
                 "You are {USER}, in a chat with the bot. /as NAME speaks as someone else, /in GROUP goes to a group,"
             );
             println!("/in bot comes back, Ctrl-D ends. Save a script, and the next line meets the new one.");
         }
+        typed.next(self.prompt());
         loop {
-            if on_terminal {
-                print!("{}> ", self.dc.name(self.speaker).unwrap_or_default());
-                io::stdout().flush()?;
-            }
             tokio::select! {
-                line = lines.recv() => match line {
+                line = typed.lines.recv() => match line {
                     Some(line) => {
-                        self.say(line?.trim_end())?;
+                        self.say(line.context("reading what is typed")?.trim_end())?;
                         if !on_terminal && !self.settles().await {
                             break;
                         }
                         while let Ok(event) = world.try_recv() {
                             self.show(&event)?;
                         }
+                        typed.next(self.prompt());
                     }
                     None => break,
                 },
                 event = world.recv() => match event {
-                    Ok(event) => {
-                        if on_terminal {
-                            // Over the prompt, which is longer than few answers.
-                            print!("\r\x1b[K");
-                        }
-                        self.show(&event)?;
-                    }
+                    Ok(event) => self.show(&event)?,
                     Err(broadcast::error::RecvError::Lagged(missed)) => eprintln!("({missed} messages were too fast to show)"),
                     Err(broadcast::error::RecvError::Closed) => bail!("the local DC has ended"),
                 },
@@ -139,19 +145,29 @@ impl Table {
         Ok(ExitCode::SUCCESS)
     }
 
+    fn prompt(&self) -> String {
+        format!("{}> ", self.dc.name(self.speaker).unwrap_or_default())
+    }
+
     fn say(&mut self, line: &str) -> Result<()> {
         if line.is_empty() {
             return Ok(());
         }
-        if let Some(name) = line.strip_prefix("/as ") {
-            self.speaker = self.dc.add_user(name.trim());
+        let word = line.split_whitespace().next().unwrap_or_default();
+        let rest = line.strip_prefix(word).unwrap_or_default().trim();
+        if rest.is_empty() && matches!(word, "/as" | "/in") {
+            eprintln!("({word} needs a name, as in \"{word} {}\")", if word == "/as" { "Bob" } else { "Garden" });
+            return Ok(());
+        }
+        if word == "/as" {
+            self.speaker = self.dc.add_user(rest);
             if !self.people.contains(&self.speaker) {
                 self.people.push(self.speaker);
             }
             return self.enter(self.chat);
         }
-        if let Some(title) = line.strip_prefix("/in ") {
-            let chat = match title.trim() {
+        if word == "/in" {
+            let chat = match rest {
                 "bot" => Peer::User(self.bot),
                 title => {
                     let mut members = self.people.clone();
@@ -250,21 +266,12 @@ impl Table {
             }
             self.buttons = Some(message.clone());
         }
-        let mut out = io::stdout().lock();
-        writeln!(out, "{line}").and_then(|()| out.flush()).context("writing to stdout")
-    }
-}
-
-/// The lines of stdin, read by a thread of their own as reading blocks.
-fn read_lines() -> mpsc::Receiver<io::Result<String>> {
-    // One line waits at most: the next is read once this one was said.
-    let (sender, lines) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in io::stdin().lock().lines() {
-            if sender.blocking_send(line).is_err() {
-                return;
+        match &mut self.printer {
+            Some(printer) => printer.print(line + "\n").context("writing to the terminal"),
+            None => {
+                let mut out = io::stdout().lock();
+                writeln!(out, "{line}").and_then(|()| out.flush()).context("writing to stdout")
             }
         }
-    });
-    lines
+    }
 }

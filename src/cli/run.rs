@@ -1,6 +1,6 @@
 //! `moongram run`: the host on Telegram, by the configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,9 @@ use super::log;
 use crate::client::{self, Client, SessionAt, SignIn};
 use crate::crypto::RsaPublicKey;
 use crate::host::config::{self, Config, TransportName};
-use crate::host::{Host, Selection};
+#[cfg(unix)]
+use crate::host::control::Control;
+use crate::host::{Host, needs_restart};
 use crate::mtproto::Transport;
 use crate::net::Clock;
 
@@ -36,26 +38,64 @@ pub async fn main(options: Options, log: &log::Options) -> Result<ExitCode> {
     let client = Client::start(client_config(&config)?, clock.clone()).await?;
     let me = client.me();
     tracing::info!("running as {} ({})", me.username.as_deref().unwrap_or(&me.first_name), me.id);
-    let selection = Selection { include: config.scripts.include.clone(), exclude: config.scripts.exclude.clone() };
-    let options = crate::host::Options { folder, selection, config: Arc::new(config) };
+    let started = Arc::new(config);
+    let host_options = crate::host::Options { folder, config: started.clone() };
     let mut ending = Ending::listen().context("listening for signals")?;
-    let host = Host::start(options, client.clone(), clock, tokio::sync::broadcast::channel(64).0).await;
-    tokio::select! {
-        () = ending.asked() => {
-            tracing::info!("stopping: handlers that run have {} s to end; ask again to stop at once", GRACE.as_secs());
-            tokio::select! {
-                () = host.stop(GRACE) => {}
-                () = ending.asked() => tracing::warn!("stopped at once"),
+    let mut hangup = Hangup::listen().context("listening for signals")?;
+    let host = Host::start(host_options, client.clone(), clock, tokio::sync::broadcast::channel(64).0).await;
+    let _control = control(&started, &host);
+    loop {
+        tokio::select! {
+            () = ending.asked() => {
+                tracing::info!("stopping: handlers that run have {} s to end; ask again to stop at once", GRACE.as_secs());
+                tokio::select! {
+                    () = host.stop(GRACE) => {}
+                    () = ending.asked() => tracing::warn!("stopped at once"),
+                }
+                client.stop().await;
+                return Ok(ExitCode::SUCCESS);
             }
-            client.stop().await;
-            Ok(ExitCode::SUCCESS)
-        }
-        reason = client.ended() => {
-            host.stop(GRACE).await;
-            client.stop().await;
-            Err(anyhow!("the session has ended: {reason}"))
+            reason = client.ended() => {
+                host.stop(GRACE).await;
+                client.stop().await;
+                return Err(anyhow!("the session has ended: {reason}"));
+            }
+            () = hangup.asked() => read_again(&options.config, &started, &host).await,
         }
     }
+}
+
+/// Where there is no socket the host goes on without: the scripts matter more than the questions about them.
+#[cfg(unix)]
+fn control(config: &Config, host: &Host) -> Option<Control> {
+    let listening = Control::listen(&config.control_socket(), host.handle());
+    listening
+        .inspect_err(|error| tracing::warn!("{error}; `moongram scripts` and `repl` will not reach this host"))
+        .ok()
+}
+
+#[cfg(not(unix))]
+fn control(_: &Config, _: &Host) {}
+
+/// On SIGHUP: takes over what can be taken over, and says what cannot.
+async fn read_again(path: &Path, started: &Config, host: &Host) {
+    let new = match Config::read(path) {
+        Ok(new) => Arc::new(new),
+        Err(error) => {
+            tracing::error!("the configuration stays as it was: {error:#}");
+            return;
+        }
+    };
+    let waiting = needs_restart(started, &new);
+    if waiting.is_empty() {
+        tracing::info!("the configuration was read again");
+    } else {
+        tracing::warn!(
+            "the configuration was read again; this takes effect with the next start: {}",
+            waiting.join(", ")
+        );
+    }
+    host.handle().configure(new).await;
 }
 
 fn client_config(config: &Config) -> Result<client::Config> {
@@ -135,5 +175,34 @@ impl Ending {
     #[cfg(not(unix))]
     async fn asked(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// Hears SIGHUP, by which an operator asks to read the configuration again.
+struct Hangup {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Hangup {
+    #[cfg(unix)]
+    fn listen() -> std::io::Result<Hangup> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Hangup { signal: signal(SignalKind::hangup())? })
+    }
+
+    #[cfg(unix)]
+    async fn asked(&mut self) {
+        self.signal.recv().await;
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> std::io::Result<Hangup> {
+        Ok(Hangup {})
+    }
+
+    #[cfg(not(unix))]
+    async fn asked(&mut self) {
+        std::future::pending().await
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
+use super::folder::Selection;
 use crate::client::WebSockets;
 use crate::mtproto::Transport;
 use crate::net::dial::{Via, WebSocket};
@@ -84,7 +85,7 @@ pub enum TransportName {
     Full,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Dc {
     pub id: i32,
     pub address: SocketAddr,
@@ -158,7 +159,7 @@ pub struct Limits {
 }
 
 /// A value that must not stand in the log: given outright, or by where it lies.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Secret {
     Given(String),
@@ -252,6 +253,18 @@ impl Config {
     /// A path of the file, from where the file lies.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.base.join(path)
+    }
+
+    /// Where the running host listens for the command line: beside the session.
+    pub fn control_socket(&self) -> PathBuf {
+        let mut name = self.account.session.clone().into_os_string();
+        name.push(".sock");
+        self.path(Path::new(&name))
+    }
+
+    /// Which scripts of the folder are wanted.
+    pub fn selection(&self) -> Selection {
+        Selection { include: self.scripts.include.clone(), exclude: self.scripts.exclude.clone() }
     }
 
     pub fn script(&self, name: &str) -> OneScript {

@@ -37,7 +37,7 @@ impl Default for Selection {
 }
 
 impl Selection {
-    fn takes(&self, name: &str) -> bool {
+    pub fn takes(&self, name: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|p| wildcard(p.as_bytes(), name.as_bytes()));
         any(&self.include) && !any(&self.exclude)
     }

@@ -9,58 +9,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc};
 
 use super::config::Config;
-use super::folder::{self, Found, Listing, Selection};
-use super::watch::{Change, Watch};
+use super::folder::{self, Found, Listing};
+use super::handle::{Event, Handle, Host, Request, Row};
+use super::links::Links;
+use super::slot::{Load, Running, Slot, Stopped, hash_of, replace};
+use super::watch::{Change, POLL_EVERY, Watch};
 use crate::client::Client;
-use crate::lua::{self, Env, Inbox, LoadError, Reason, ScriptSpec, Version};
+use crate::lua::{self, Env, Inbox, Reason, ScriptSpec, Version};
 use crate::net::Clock;
 
 /// A file that vanished may come back under the same name: editors and git write by removing first.
 const GONE_FOR_GOOD: Duration = Duration::from_millis(100);
 
-/// What happened to a script, for whoever shows it.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A version is live: the first, or one that replaced another.
-    Live { script: String, version: u64, reason: Reason, took: Duration },
-    /// A version did not load; the one before it, if any, goes on.
-    Failed { script: String, message: String, still_running: bool },
-    /// The script left the folder.
-    Removed { script: String },
-    /// The folder has something that cannot be loaded.
-    Problem { message: String },
-}
-
 /// What the host needs to know beside the configuration.
 pub struct Options {
     pub folder: PathBuf,
-    pub selection: Selection,
     pub config: Arc<Config>,
-}
-
-/// One script's row, for lists and tests.
-#[derive(Clone, Debug)]
-pub struct Row {
-    pub name: String,
-    pub version: u64,
-    pub handlers: usize,
-    pub failed: Option<String>,
-}
-
-enum Request {
-    List(oneshot::Sender<Vec<Row>>),
-    IsIdle(oneshot::Sender<bool>),
-    Stop(oneshot::Sender<()>),
-}
-
-/// The running host. Dropping it stops the scripts without waiting for their handlers; `stop` waits.
-pub struct Host {
-    requests: mpsc::Sender<Request>,
-    clock: Clock,
-    events: broadcast::Sender<Event>,
 }
 
 impl Host {
@@ -73,6 +40,8 @@ impl Host {
         let watched = identity(&options.folder);
         let watch = Watch::start(&options.folder);
         let (requests, incoming) = mpsc::channel(16);
+        // A version dies once: there are no more of these than versions.
+        let (deaths, died) = mpsc::unbounded_channel();
         let mut supervisor = Supervisor {
             env: Env::new(client.clone(), clock.clone()),
             client: client.clone(),
@@ -81,37 +50,14 @@ impl Host {
             slots: BTreeMap::new(),
             problems: BTreeMap::new(),
             events: events.clone(),
+            deaths,
+            console: None,
+            next_look: Duration::ZERO,
         };
         supervisor.sync(&Touched::Everything).await;
         client.begin_updates();
-        tokio::spawn(supervisor.run(watch, watched, incoming));
-        Host { requests, clock, events }
-    }
-
-    pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
-    }
-
-    pub async fn list(&self) -> Vec<Row> {
-        self.ask(Request::List).await.unwrap_or_default()
-    }
-
-    /// Whether no update is queued and no handler runs.
-    pub async fn is_idle(&self) -> bool {
-        self.ask(Request::IsIdle).await.unwrap_or(true)
-    }
-
-    /// Takes no more updates and waits until the handlers that run have ended, for as long as `grace`.
-    pub async fn stop(self, grace: Duration) {
-        if self.clock.timeout(grace, self.ask(Request::Stop)).await.is_err() {
-            tracing::warn!("handlers that still ran after {} s were cut off", grace.as_secs_f64());
-        }
-    }
-
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
-        let (answer, answered) = oneshot::channel();
-        self.requests.send(request(answer)).await.ok()?;
-        answered.await.ok()
+        tokio::spawn(supervisor.run(watch, watched, incoming, died));
+        Host { handle: Handle { requests }, clock, events }
     }
 }
 
@@ -119,24 +65,6 @@ impl Host {
 enum Touched {
     Everything,
     Paths(Vec<PathBuf>),
-}
-
-/// A script by name: what runs, and what is known of its files.
-struct Slot {
-    main: PathBuf,
-    /// None where the script has failed from the start: it takes no updates and holds none back.
-    running: Option<Running>,
-    /// What the last load, good or bad, read.
-    sources: HashMap<PathBuf, Option<u64>>,
-    failed: Option<String>,
-    /// Since when its file is missing, on the clock's monotonic scale.
-    gone_since: Option<Duration>,
-}
-
-/// The version that is live, and the queue that outlives it.
-struct Running {
-    version: Version,
-    inbox: Arc<Inbox>,
 }
 
 struct Supervisor {
@@ -147,10 +75,22 @@ struct Supervisor {
     slots: BTreeMap<String, Slot>,
     problems: BTreeMap<String, String>,
     events: broadcast::Sender<Event>,
+    /// Tells of versions whose threads have ended, by script and number.
+    deaths: mpsc::UnboundedSender<(String, u64)>,
+    /// The state that `moongram repl` runs lines in, once one was typed.
+    console: Option<Version>,
+    /// When linked files are looked at again, on the clock's monotonic scale.
+    next_look: Duration,
 }
 
 impl Supervisor {
-    async fn run(mut self, mut watch: Watch, mut watched: Identity, mut requests: mpsc::Receiver<Request>) {
+    async fn run(
+        mut self,
+        mut watch: Watch,
+        mut watched: Identity,
+        mut requests: mpsc::Receiver<Request>,
+        mut died: mpsc::UnboundedReceiver<(String, u64)>,
+    ) {
         loop {
             let vanishing = self.slots.values().filter_map(|slot| slot.gone_since).min();
             let removal = async {
@@ -158,6 +98,10 @@ impl Supervisor {
                     Some(since) => self.clock.sleep_until(since + GONE_FOR_GOOD).await,
                     None => std::future::pending().await,
                 }
+            };
+            let has_links = self.slots.values().any(|slot| !slot.links.is_empty());
+            let look = async {
+                if has_links { self.clock.sleep_until(self.next_look).await } else { std::future::pending().await }
             };
             tokio::select! {
                 changes = watch.changes() => {
@@ -175,19 +119,16 @@ impl Supervisor {
                         }
                     }
                 }
+                () = look => self.look_at_links().await,
                 () = removal => self.sync(&Touched::Paths(Vec::new())).await,
+                Some((script, version)) = died.recv() => self.raise(&script, version).await,
                 request = requests.recv() => match request {
-                    // Who asked may have gone away meanwhile: an answer that nobody takes is no loss.
-                    Some(Request::List(answer)) => {
-                        let _ = answer.send(self.rows());
-                    }
-                    Some(Request::IsIdle(answer)) => {
-                        let _ = answer.send(self.slots.values().filter_map(|slot| slot.running.as_ref()).all(|running| running.inbox.is_idle()));
-                    }
-                    Some(Request::Stop(answer)) => {
-                        self.stop().await;
-                        let _ = answer.send(());
-                        return;
+                    Some(request) => {
+                        let ends = matches!(request, Request::Stop(_));
+                        self.answer(request).await;
+                        if ends {
+                            return;
+                        }
                     }
                     None => return self.stop().await,
                 },
@@ -197,7 +138,7 @@ impl Supervisor {
 
     /// Makes the running scripts equal to the folder.
     async fn sync(&mut self, touched: &Touched) {
-        let listing = match folder::list(&self.options.folder, &self.options.selection) {
+        let listing = match folder::list(&self.options.folder, &self.options.config.selection()) {
             Ok(listing) => listing,
             Err(error) => {
                 let message = format!("{}: {error}; the scripts go on as they are", self.options.folder.display());
@@ -207,15 +148,26 @@ impl Supervisor {
         self.tell_problems(&listing);
         for found in listing.scripts.values() {
             if self.wants_load(found, touched) {
-                self.load(found).await;
+                self.load(found, Load::Changed).await;
             }
         }
         self.remove_gone(&listing).await;
     }
 
+    async fn look_at_links(&mut self) {
+        self.next_look = self.clock.now().mono + POLL_EVERY;
+        let changed: Vec<PathBuf> = self.slots.values_mut().flat_map(|slot| slot.links.changed()).collect();
+        if !changed.is_empty() {
+            self.sync(&Touched::Paths(changed)).await;
+        }
+    }
+
     fn wants_load(&mut self, found: &Found, touched: &Touched) -> bool {
         let Some(slot) = self.slots.get_mut(&found.name) else { return true };
         slot.gone_since = None;
+        if slot.stopped == Some(Stopped::ByOperator) {
+            return false;
+        }
         if slot.main != found.main {
             return true;
         }
@@ -235,21 +187,21 @@ impl Supervisor {
         retry || slot.sources.iter().any(|(path, known)| is_touched(path) && hash_of(path) != *known)
     }
 
-    async fn load(&mut self, found: &Found) {
+    /// Loads a script that is new, was saved, or is to be loaded anyway.
+    async fn load(&mut self, found: &Found, load: Load) {
         let started = self.clock.now().mono;
         let spec = Arc::new(spec(&self.options.config, &self.options.folder, found));
         // Hashed before it is read: a save in between is one load too many, never one too few.
         let mut sources = HashMap::from([(found.main.clone(), hash_of(&found.main))]);
-        let slot = self.slots.entry(found.name.clone()).or_insert_with(|| Slot {
-            main: found.main.clone(),
-            running: None,
-            sources: HashMap::new(),
-            failed: None,
-            gone_since: None,
-        });
+        let slot = self.slots.entry(found.name.clone()).or_insert_with(|| Slot::new(found));
         slot.main.clone_from(&found.main);
+        slot.stopped = None;
         let reason = if slot.running.is_some() { Reason::Reload } else { Reason::Start };
         let result = match slot.running.take() {
+            // Its thread is gone, and its state with it; queue and lanes are there.
+            Some(Running { inbox, .. }) if load == Load::AfterDeath => {
+                start(spec, &self.env, inbox).await.map(|running| slot.running = Some(running))
+            }
             Some(running) => {
                 let (running, error) = replace(running, spec, &self.env).await;
                 slot.running = Some(running);
@@ -257,10 +209,7 @@ impl Supervisor {
             }
             None => {
                 let inbox = Inbox::new(self.client.subscribe(&found.name));
-                lua::load(spec, self.env.clone(), inbox.clone(), None).await.map(|version| {
-                    version.activate(Reason::Start);
-                    slot.running = Some(Running { version, inbox });
-                })
+                start(spec, &self.env, inbox).await.map(|running| slot.running = Some(running))
             }
         };
         let event = match result {
@@ -269,7 +218,14 @@ impl Supervisor {
                 sources.extend(version.required().iter().map(|(path, hash)| (path.clone(), Some(*hash))));
                 slot.failed = None;
                 let took = self.clock.now().mono.saturating_sub(started);
-                Event::Live { script: found.name.clone(), version: version.number(), reason, took }
+                let (number, ended, deaths) = (version.number(), version.stopped(), self.deaths.clone());
+                let name = found.name.clone();
+                tokio::spawn(async move {
+                    ended.await;
+                    // Without a supervisor there is nobody to raise it.
+                    let _ = deaths.send((name, number));
+                });
+                Event::Live { script: found.name.clone(), version: number, reason, took }
             }
             Err(error) => {
                 // What it read before it failed, and the files of the version that goes on: mending any of them is noticed.
@@ -282,8 +238,143 @@ impl Supervisor {
                 Event::Failed { script: found.name.clone(), message, still_running: slot.running.is_some() }
             }
         };
+        slot.links = Links::among(sources.keys());
         slot.sources = sources;
         self.tell(event);
+    }
+
+    /// A version's thread has ended. If nobody wanted that, another takes its place.
+    async fn raise(&mut self, script: &str, version: u64) {
+        let now = self.clock.now().mono;
+        let Some(slot) = self.slots.get_mut(script) else { return };
+        if slot.running.as_ref().is_none_or(|running| running.version.number() != version) {
+            return;
+        }
+        let found = slot.found(script);
+        let again = slot.may_rise(now);
+        self.tell(Event::Died { script: script.to_owned(), version });
+        if again {
+            self.load(&found, Load::AfterDeath).await;
+        } else {
+            self.stop_script(script, Stopped::ByDeaths);
+        }
+    }
+
+    /// Does what an operator asks. Who asked may have gone away meanwhile: an answer that nobody takes is no loss.
+    async fn answer(&mut self, request: Request) {
+        match request {
+            Request::List(answer) => drop(answer.send(self.rows())),
+            Request::IsIdle(answer) => {
+                let mut running = self.slots.values().filter_map(|slot| slot.running.as_ref());
+                let _ = answer.send(running.all(|running| running.inbox.is_idle()));
+            }
+            Request::Reload(script, answer) => drop(answer.send(self.reload(script).await)),
+            Request::Start(script, answer) => drop(answer.send(self.start_again(&script).await)),
+            Request::StopOne(script, answer) => {
+                let result = self.known(&script).and_then(|found| {
+                    self.stop_script(&found.name, Stopped::ByOperator);
+                    self.row(&found.name)
+                });
+                drop(answer.send(result));
+            }
+            Request::Evaluate(script, code, answer) => match self.version_for(script).await {
+                Ok(version) => {
+                    let result = version.evaluate(code);
+                    // A line may wait for Telegram: the scripts do not wait for the line.
+                    tokio::spawn(async move { answer.send(result.await) });
+                }
+                Err(problem) => drop(answer.send(Err(problem))),
+            },
+            Request::Configure(config, answer) => {
+                self.configure(config).await;
+                let _ = answer.send(());
+            }
+            Request::Stop(answer) => {
+                self.stop().await;
+                let _ = answer.send(());
+            }
+        }
+    }
+
+    async fn reload(&mut self, script: Option<String>) -> Result<Vec<Row>, String> {
+        let found: Vec<Found> = match script {
+            Some(name) => vec![self.known(&name)?],
+            // What was stopped stays so: nobody named it.
+            None => {
+                let not_stopped = self.slots.iter().filter(|(_, slot)| slot.stopped.is_none());
+                not_stopped.map(|(name, slot)| slot.found(name)).collect()
+            }
+        };
+        for found in &found {
+            self.load(found, Load::Anyway).await;
+        }
+        found.iter().map(|found| self.row(&found.name)).collect()
+    }
+
+    async fn start_again(&mut self, script: &str) -> Result<Row, String> {
+        let found = self.known(script)?;
+        if self.slots.get(script).is_some_and(|slot| slot.running.is_some()) {
+            return Err(format!("{script} is running; to load it anew: moongram scripts reload {script}"));
+        }
+        self.load(&found, Load::Anyway).await;
+        self.row(script)
+    }
+
+    /// Takes no more updates; those that wait are let go, and hold nothing back.
+    fn stop_script(&mut self, script: &str, by: Stopped) {
+        let Some(slot) = self.slots.get_mut(script) else { return };
+        if let Some(running) = slot.running.take() {
+            running.version.retire();
+        }
+        if slot.stopped != Some(by) {
+            slot.stopped = Some(by);
+            self.tell(Event::Stopped { script: script.to_owned(), reason: by.reason(script) });
+        }
+    }
+
+    /// The version that a line of the console is for.
+    async fn version_for(&mut self, script: Option<String>) -> Result<&Version, String> {
+        if let Some(name) = script {
+            self.known(&name)?;
+            let running = self.slots.get(&name).and_then(|slot| slot.running.as_ref());
+            return running.map(|running| &running.version).ok_or_else(|| format!("{name} is not running"));
+        }
+        if self.console.as_ref().is_none_or(Version::is_gone) {
+            let mut spec = ScriptSpec::new("console", "", &self.options.folder);
+            spec.text = Some(Arc::from(&b""[..]));
+            // Who types has the session file, too.
+            spec.allow = vec!["method:*".into(), "service:*".into()];
+            let loaded = lua::load(Arc::new(spec), self.env.clone(), Inbox::empty(), None).await;
+            self.console = Some(loaded.map_err(|error| error.to_string())?);
+        }
+        self.console.as_ref().ok_or_else(|| "the console did not start".to_owned())
+    }
+
+    /// Takes another configuration over: scripts come and go, and those that it says something else of are loaded anew.
+    async fn configure(&mut self, config: Arc<Config>) {
+        let old = std::mem::replace(&mut self.options.config, config);
+        let config = self.options.config.clone();
+        let folder = self.options.folder.clone();
+        let differs = |found: &Found| spec(&old, &folder, found) != spec(&config, &folder, found);
+        let running = self.slots.iter().filter(|(_, slot)| slot.stopped.is_none());
+        let changed: Vec<Found> = running.map(|(name, slot)| slot.found(name)).filter(differs).collect();
+        for found in &changed {
+            if config.selection().takes(&found.name) {
+                self.load(found, Load::Anyway).await;
+            }
+        }
+        self.sync(&Touched::Everything).await;
+    }
+
+    fn known(&self, script: &str) -> Result<Found, String> {
+        let slot = self.slots.get(script).ok_or_else(|| {
+            let names: Vec<&str> = self.slots.keys().map(String::as_str).collect();
+            let near = crate::tl::nearest(script, names.iter().copied());
+            let hint =
+                near.map_or_else(|| format!("there are {}", names.join(", ")), |near| format!("did you mean {near}?"));
+            format!("there is no script {script} in {}; {hint}", self.options.folder.display())
+        })?;
+        Ok(slot.found(script))
     }
 
     async fn remove_gone(&mut self, listing: &Listing) {
@@ -328,6 +419,14 @@ impl Supervisor {
                 let rest = if *still_running { "\nthe version before it goes on" } else { "" };
                 tracing::error!(script, "{message}{rest}");
             }
+            Event::Stopped { script, reason } => tracing::warn!(script, "{script} is stopped: {reason}"),
+            Event::Died { script, version } => {
+                tracing::error!(
+                    script,
+                    version,
+                    "version {version} of {script} died; updates that it had begun count as handled"
+                );
+            }
             Event::Removed { script } => tracing::info!(script, "{script} is gone from the folder and was stopped"),
             Event::Problem { message } => tracing::error!("{message}"),
         }
@@ -336,13 +435,11 @@ impl Supervisor {
     }
 
     fn rows(&self) -> Vec<Row> {
-        let row = |(name, slot): (&String, &Slot)| Row {
-            name: name.clone(),
-            version: slot.running.as_ref().map_or(0, |running| running.version.number()),
-            handlers: slot.running.as_ref().map_or(0, |running| running.version.handlers()),
-            failed: slot.failed.clone(),
-        };
-        self.slots.iter().map(row).collect()
+        self.slots.iter().map(|(name, slot)| slot.row(name)).collect()
+    }
+
+    fn row(&self, script: &str) -> Result<Row, String> {
+        self.slots.get(script).map(|slot| slot.row(script)).ok_or_else(|| format!("{script} is gone"))
     }
 
     async fn stop(&mut self) {
@@ -352,6 +449,12 @@ impl Supervisor {
             }
         }
     }
+}
+
+async fn start(spec: Arc<ScriptSpec>, env: &Env, inbox: Arc<Inbox>) -> Result<Running, lua::LoadError> {
+    let version = lua::load(spec, env.clone(), inbox.clone(), None).await?;
+    version.activate(Reason::Start);
+    Ok(Running { version, inbox })
 }
 
 /// What a script of `folder` runs with, by the configuration.
@@ -369,27 +472,6 @@ pub fn spec(config: &Config, folder: &Path, found: &Found) -> ScriptSpec {
         spec.limits.cpu = cpu;
     }
     spec
-}
-
-/// Loads a new version and lets it take over between two updates; on failure everything stays as it was, and the error is
-/// beside it.
-async fn replace(running: Running, spec: Arc<ScriptSpec>, env: &Env) -> (Running, Option<LoadError>) {
-    let Running { version: old, inbox } = running;
-    inbox.pause();
-    let loaded = match old.state().await {
-        Ok(state) => lua::load(spec, env.clone(), inbox.clone(), Some(state)).await,
-        Err(error) => Err(error),
-    };
-    let (version, error) = match loaded {
-        Ok(new) => {
-            new.activate(Reason::Reload);
-            old.retire();
-            (new, None)
-        }
-        Err(error) => (old, Some(error)),
-    };
-    inbox.resume();
-    (Running { version, inbox }, error)
 }
 
 fn touched(changes: Vec<Change>) -> Touched {
@@ -413,9 +495,4 @@ fn identity(folder: &Path) -> Identity {
     #[cfg(not(unix))]
     let inode = 0;
     Some((inode, meta.created().ok()))
-}
-
-/// What a file holds, or nothing where it cannot be read.
-fn hash_of(path: &Path) -> Option<u64> {
-    fs::read(path).ok().map(|text| lua::source_hash(&text))
 }

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::folder;
 
 /// How often the fallback looks; 100 files cost it about 0.2 ms.
-const POLL_EVERY: Duration = Duration::from_millis(250);
+pub const POLL_EVERY: Duration = Duration::from_millis(250);
 /// Changes that may wait; a `git checkout` of more than that is one look at everything.
 const WAITING: usize = 1024;
 
@@ -175,7 +175,15 @@ fn is_finished(kind: &EventKind) -> bool {
     }
 }
 
-fn stamps(folder: &Path) -> HashMap<PathBuf, (Option<SystemTime>, u64)> {
+/// When a file was written, and its length: what polling compares.
+pub type Stamp = (Option<SystemTime>, u64);
+
+/// None where there is no such file. Links are followed.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    fs::metadata(path).ok().map(|meta| (meta.modified().ok(), meta.len()))
+}
+
+fn stamps(folder: &Path) -> HashMap<PathBuf, Stamp> {
     let mut found = HashMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -306,6 +306,11 @@ impl LocalDc {
         self.shared.dc().connections
     }
 
+    /// Answers that clients gave up with rpc_drop_answer before they were there.
+    pub fn dropped_answers(&self) -> u64 {
+        self.shared.dc().dropped_answers
+    }
+
     /// Exchanges of permanent keys finished since the start.
     pub fn key_exchanges(&self) -> u64 {
         self.shared.dc().key_exchanges

@@ -6,6 +6,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, Table};
@@ -16,6 +17,7 @@ use super::spec::ScriptSpec;
 pub(super) struct Files {
     main_name: String,
     main: PathBuf,
+    text: Option<Arc<[u8]>>,
     own_folder: Option<PathBuf>,
     lib: PathBuf,
     script: String,
@@ -48,6 +50,7 @@ impl Files {
         Files {
             main_name,
             main: spec.main.clone(),
+            text: spec.text.clone(),
             own_folder,
             lib: spec.folder.join("lib"),
             script: spec.name.clone(),
@@ -84,7 +87,10 @@ impl Files {
     }
 
     fn load(&self, lua: &Lua, path: &Path, name: &str, env: Option<Table>, is_main: bool) -> Result<Function, String> {
-        let text: Rc<[u8]> = fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?.into();
+        let text: Rc<[u8]> = match &self.text {
+            Some(text) if is_main => Rc::from(&**text),
+            _ => fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?.into(),
+        };
         self.read.borrow_mut().push(Source {
             name: name.to_owned(),
             path: path.to_owned(),

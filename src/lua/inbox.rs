@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::lane::{self, Lane};
-use crate::client::{Subscription, Update};
+use crate::client::{Client, Subscription, Update};
 
 /// Updates that may wait in lanes, for handlers that wait for a reply.
 const PARKED: usize = 10_000;
@@ -39,12 +39,19 @@ struct Inner {
     /// The highest `seq` taken.
     taken: u64,
     /// The update whose handler runs now and has not waited yet: its lane is not in `lanes`.
-    running: Option<u64>,
+    running: Option<Running>,
     /// Runs that wait for something that counts as work.
     busy: usize,
     /// The version that takes updates.
     active: u64,
     paused: bool,
+}
+
+/// The handler that runs: the update's `seq`, and whose handler it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Running {
+    seq: u64,
+    version: u64,
 }
 
 /// An update taken by a version, until [`Inbox::finish`].
@@ -82,6 +89,23 @@ impl Inbox {
             && inner.busy == 0
             && inner.lanes.values().all(VecDeque::is_empty)
             && self.subscription.queued() == 0
+    }
+
+    /// An inbox that nothing comes to, for a version that runs beside the scripts: the operator's console.
+    pub fn empty() -> Arc<Inbox> {
+        Inbox::new(Client::detached().subscribe("console"))
+    }
+
+    /// The version's thread has ended in the middle of something: what it ran counts as delivered, like any handler that
+    /// failed, and the next update may go.
+    pub(super) fn recover(&self, version: u64) {
+        let mut inner = self.lock();
+        inner.busy = 0;
+        if let Some(running) = inner.running.take_if(|running| running.version == version) {
+            inner.undelivered.remove(&running.seq);
+        }
+        drop(inner);
+        self.wake.notify_waiters();
     }
 
     pub(super) fn next_version(&self) -> u64 {
@@ -194,7 +218,7 @@ impl Inner {
     }
 
     fn stop_running(&mut self, claim: &Claim) {
-        if self.running == Some(claim.update.seq) {
+        if self.running.is_some_and(|running| running.seq == claim.update.seq) {
             self.running = None;
         }
     }
@@ -213,7 +237,7 @@ impl Inner {
             return None;
         }
         if let Some((lane, update)) = self.ready.pop_front() {
-            self.running = Some(update.seq);
+            self.running = Some(Running { seq: update.seq, version });
             return Some(Claim { update, lane: Some(lane), held: true, delivered: false, busy: false });
         }
         loop {
@@ -231,7 +255,7 @@ impl Inner {
                 waiting.push_back(update);
                 continue;
             }
-            self.running = Some(update.seq);
+            self.running = Some(Running { seq: update.seq, version });
             return Some(Claim { update, lane: None, held: false, delivered: false, busy: false });
         }
     }
@@ -253,7 +277,7 @@ impl Inner {
         self.undelivered.remove(&claim.update.seq);
         let waiting = self.undelivered.first().copied();
         // Another version's handler may run at this moment: it is in no set until it waits.
-        let running = self.running.filter(|seq| *seq != claim.update.seq);
+        let running = self.running.map(|running| running.seq).filter(|seq| *seq != claim.update.seq);
         let first = [waiting, running].into_iter().flatten().min();
         subscription.set_delivered(first.map_or(self.taken, |first| first - 1));
     }

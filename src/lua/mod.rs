@@ -7,6 +7,7 @@
 
 pub mod bounded;
 mod budget;
+mod console;
 mod convert;
 mod dispatch;
 mod error;
@@ -20,6 +21,7 @@ mod json;
 mod lane;
 pub mod names;
 mod natives;
+mod order;
 mod pool;
 mod runtime;
 mod sandbox;
@@ -30,6 +32,7 @@ mod tests;
 mod version;
 mod waits;
 
+pub use console::is_unfinished;
 pub use error::{LoadError, SourceLine};
 pub use files::source_hash;
 pub use handlers::CommandInfo;

@@ -14,6 +14,7 @@ use mlua::{Function, IntoLua, LightUserData, Lua, Value};
 use tokio::sync::Notify;
 
 use super::budget::Budget;
+use super::console::{self, Console};
 use super::convert::Grants;
 use super::dispatch::{Run, Waiters};
 use super::events::EventKind;
@@ -21,6 +22,7 @@ use super::fault::Fault;
 use super::files::Files;
 use super::handlers::Handlers;
 use super::inbox::Inbox;
+use super::order::Branch;
 use super::pool::Pool;
 use super::spec::{Env, ScriptSpec};
 use super::version::Shared;
@@ -79,6 +81,7 @@ pub(super) struct Runtime {
     /// Names that were asked for, with their Bot-API ids.
     pub resolved: RefCell<HashMap<String, i64>>,
     pub timers: RefCell<HashMap<u64, tokio::task::AbortHandle>>,
+    console: Console,
     next_timer: Cell<u64>,
     pool: Pool,
     waits: Waits,
@@ -101,9 +104,15 @@ pub(super) struct Job {
     pub kind: JobKind,
     pub function: Function,
     pub args: (Value, Value),
+    /// Its place in a `tg.in_order`.
+    pub branch: Option<Rc<Branch>>,
 }
 
 impl Job {
+    pub fn new(kind: JobKind, function: Function, args: (Value, Value)) -> Job {
+        Job { kind, function, args, branch: None }
+    }
+
     /// Whether the inbox is busy while it runs: the top level runs before there is anything to be busy with.
     fn is_work(&self) -> bool {
         self.kind != JobKind::Main
@@ -116,8 +125,19 @@ pub(super) enum JobKind {
     Start,
     /// `tg.spawn` and timers: gone with the version.
     Task,
+    /// Of a `tg.in_order`: finishes with the handler that waits for it.
+    Branch,
     Unload,
     Error,
+    /// A line of the console, by the number that its answer waits under.
+    Console(u64),
+}
+
+impl JobKind {
+    /// Whether it is closed, without running another line, when another version takes over.
+    fn ends_with_version(self) -> bool {
+        matches!(self, JobKind::Task | JobKind::Console(_))
+    }
 }
 
 /// Makes the result of a wait: a value, or what to raise.
@@ -171,6 +191,7 @@ impl Runtime {
             last_peers: RefCell::default(),
             resolved: RefCell::default(),
             timers: RefCell::default(),
+            console: Console::default(),
             next_timer: Cell::new(0),
             pool: Pool::default(),
             waits: Waits::default(),
@@ -209,7 +230,7 @@ impl Runtime {
     ) -> mlua::Result<()> {
         let argument = argument.into_lua(lua)?;
         for handler in self.handlers.of(event) {
-            self.push_job(Job { kind, function: handler.function.clone(), args: (argument.clone(), Value::Nil) });
+            self.push_job(Job::new(kind, handler.function.clone(), (argument.clone(), Value::Nil)));
         }
         Ok(())
     }
@@ -266,7 +287,7 @@ impl Runtime {
                     None => Err(Fault::from_note(lua, value)),
                 };
                 match task {
-                    Task::Job(job) => self.end_job(lua, &job, result.map(drop))?,
+                    Task::Job(job) => self.end_job(lua, &job, result)?,
                     Task::Update(mut run) => {
                         self.took_result(lua, &mut run, result)?;
                         if let Some(step) = self.advance(lua, &mut run)? {
@@ -335,16 +356,29 @@ impl Runtime {
         self.phase.get() == Phase::Active && self.pool.busy() < self.spec.limits.running + self.waits.releasing()
     }
 
-    fn end_job(&self, lua: &Lua, job: &Job, result: Result<(), Fault>) -> mlua::Result<()> {
+    fn end_job(&self, lua: &Lua, job: &Job, result: Result<Value, Fault>) -> mlua::Result<()> {
         if job.kind == JobKind::Main {
-            *self.main_result.borrow_mut() = Some(result);
+            *self.main_result.borrow_mut() = Some(result.map(drop));
             return Ok(());
         }
         self.inbox.work(false);
+        if let JobKind::Console(line) = job.kind {
+            self.console.answer(line, result);
+            return Ok(());
+        }
         match result {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(fault) => self.report(lua, fault, job.kind != JobKind::Error),
         }
+    }
+
+    /// Runs a line of the console as a handler would be run; `answer` gets what it printed and returned, or the error.
+    pub fn evaluate(&self, lua: &Lua, code: &str, answer: console::Answer) -> mlua::Result<()> {
+        let function = console::load(lua)?;
+        let code = Value::String(lua.create_string(code)?);
+        let kind = JobKind::Console(self.console.open(answer));
+        self.push_job(Job::new(kind, function, (code, Value::Nil)));
+        Ok(())
     }
 
     /// Logs what a handler raised, and hands it to `tg.on_error` where `handlers` says so.
@@ -366,6 +400,16 @@ impl Runtime {
             Task::Job(_) => None,
         };
         self.pool.with_task(current, of_run).flatten()
+    }
+
+    /// The job that runs, if it is one.
+    pub fn with_job<R>(&self, f: impl FnOnce(&Job) -> R) -> Option<R> {
+        let current = self.pool.current.get()?;
+        let of_job = |task: &mut Task| match task {
+            Task::Job(job) => Some(f(job)),
+            Task::Update(_) => None,
+        };
+        self.pool.with_task(current, of_job).flatten()
     }
 
     // The scheduler's side
@@ -500,17 +544,18 @@ impl Runtime {
             timer.abort();
         }
         self.jobs.borrow_mut().retain(|job| {
-            let keep = job.kind != JobKind::Task;
+            let keep = !job.kind.ends_with_version();
             if !keep {
                 self.inbox.work(false);
             }
             keep
         });
         let asks = |wait: Option<u64>| wait.and_then(|id| self.waits.kind(id)) == Some(Wait::Ask);
-        let closes = |task: &Task, wait| asks(wait) || matches!(task, Task::Job(job) if job.kind == JobKind::Task);
+        let closes = |task: &Task, wait| asks(wait) || matches!(task, Task::Job(job) if job.kind.ends_with_version());
         for (index, wait) in self.pool.choose(closes) {
             self.drop_task(index, wait);
         }
+        self.console.close();
         self.wake.notify_one();
     }
 

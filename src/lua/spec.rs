@@ -1,18 +1,21 @@
 //! What a script is loaded from, and what it may use.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::net::Clock;
 
 /// One script as the host found it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ScriptSpec {
     /// `weather` for `scripts/weather.lua` and for `scripts/weather/init.lua`.
     pub name: String,
     /// The file that is run.
     pub main: PathBuf,
+    /// What is run in place of the file, for a version that has none: the console of `moongram repl`.
+    pub text: Option<Arc<[u8]>>,
     /// The scripts folder; `lib/` in it is where `require` looks second.
     pub folder: PathBuf,
     pub limits: Limits,
@@ -27,6 +30,7 @@ impl ScriptSpec {
         ScriptSpec {
             name: name.into(),
             main: main.into(),
+            text: None,
             folder: folder.into(),
             limits: Limits::default(),
             config: serde_json::Value::Null,
@@ -42,7 +46,7 @@ impl ScriptSpec {
 }
 
 /// What one script may use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of its Lua state.
     pub memory: usize,

@@ -1,15 +1,18 @@
 //! One version of a script: its thread, and the handle that the host holds on it.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use futures_util::FutureExt;
 use mlua::Lua;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
 use super::budget::Budget;
+use super::console;
 use super::error::LoadError;
 use super::events::EventKind;
 use super::handlers::CommandInfo;
@@ -96,6 +99,10 @@ pub struct Version {
 enum Control {
     Activate(Reason),
     State(oneshot::Sender<Result<State, LoadError>>),
+    Evaluate {
+        code: String,
+        answer: console::Answer,
+    },
     /// The last one has no successor: the script stops.
     Retire {
         is_last: bool,
@@ -178,6 +185,17 @@ impl Version {
         answered.await.unwrap_or_else(|_| Ok(State::default()))
     }
 
+    /// Runs a line as a handler would be run, within the script's limits and permissions: an expression or statements.
+    /// Gives what it printed and returned, or the error, for people to read.
+    pub fn evaluate(&self, code: String) -> impl Future<Output = Result<String, String>> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.control.send(Control::Evaluate { code, answer });
+        async move {
+            let gone = "the script ended, or was replaced, before the line did";
+            answered.await.unwrap_or_else(|_| Err(gone.into()))
+        }
+    }
+
     /// Takes no more updates; running handlers finish, `ask`s close, and then the thread and its state go away.
     pub fn retire(self) {}
 
@@ -188,9 +206,18 @@ impl Version {
         let _ = stopped.changed().await;
     }
 
-    /// Waits for the end of a version that was retired.
-    pub async fn stopped(&self) {
-        let _ = self.stopped.clone().changed().await;
+    /// Waits for the end of a version: because it was retired, or by a fault of ours on its thread.
+    pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopped = self.stopped.clone();
+        async move {
+            // An error is what tells it: the thread has let go of its end.
+            let _ = stopped.changed().await;
+        }
+    }
+
+    /// Whether its thread has ended.
+    pub fn is_gone(&self) -> bool {
+        self.control.is_closed()
     }
 
     pub fn stats(&self) -> Stats {
@@ -226,24 +253,42 @@ fn thread_main(
         }
     };
     let local = LocalSet::new();
-    local.block_on(&tokio, async {
-        let lua = match start(&runtime, carried.as_ref()) {
-            Ok(lua) => lua,
-            Err(error) => {
-                let _ = report.send(Err(error));
-                return;
-            }
-        };
-        let loaded = Loaded { required: runtime.files.required(), commands: runtime.handlers.commands() };
-        runtime.shared.note(&lua, &runtime);
-        if report.send(Ok(loaded)).is_ok() {
-            runtime.phase.set(Phase::Ready);
-            if let Err(error) = drive(&runtime, &lua, control).await {
-                tracing::error!(script = runtime.name(), "the script's scheduler failed: {error}");
-            }
-        }
+    let life = local.block_on(&tokio, AssertUnwindSafe(live(&runtime, carried, report, control)).catch_unwind());
+    if let Err(panic) = life {
+        let what = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        tracing::error!(
+            script = runtime.name(),
+            "the thread of {} ended by a fault of moongram's own ({}); please report it",
+            runtime.name(),
+            what.unwrap_or("a panic")
+        );
+        runtime.inbox.recover(runtime.number);
         runtime.clear();
-    });
+    }
+}
+
+async fn live(
+    runtime: &Rc<Runtime>,
+    carried: Option<State>,
+    report: oneshot::Sender<Result<Loaded, LoadError>>,
+    control: mpsc::UnboundedReceiver<Control>,
+) {
+    let lua = match start(runtime, carried.as_ref()) {
+        Ok(lua) => lua,
+        Err(error) => {
+            let _ = report.send(Err(error));
+            return;
+        }
+    };
+    let loaded = Loaded { required: runtime.files.required(), commands: runtime.handlers.commands() };
+    runtime.shared.note(&lua, runtime);
+    if report.send(Ok(loaded)).is_ok() {
+        runtime.phase.set(Phase::Ready);
+        if let Err(error) = drive(runtime, &lua, control).await {
+            tracing::error!(script = runtime.name(), "the script's scheduler failed: {error}");
+        }
+    }
+    runtime.clear();
 }
 
 /// Makes the state and runs the top level.
@@ -257,7 +302,7 @@ fn start(runtime: &Rc<Runtime>, carried: Option<&State>) -> Result<Lua, LoadErro
     }
     Budget::install(&runtime.budget, &lua).map_err(internal)?;
     let main = runtime.files.load_main(&lua).map_err(|raised| failed(&raised))?;
-    runtime.push_job(Job { kind: JobKind::Main, function: main, args: (mlua::Value::Nil, mlua::Value::Nil) });
+    runtime.push_job(Job::new(JobKind::Main, main, (mlua::Value::Nil, mlua::Value::Nil)));
     runtime.work(&lua).map_err(internal)?;
     let result = runtime.main_result.borrow_mut().take();
     match result {
@@ -282,7 +327,7 @@ async fn drive(runtime: &Rc<Runtime>, lua: &Lua, mut control: mpsc::UnboundedRec
             // The last thing a version does.
             unloading = true;
             for function in runtime.unload.borrow_mut().drain(..) {
-                runtime.push_job(Job { kind: JobKind::Unload, function, args: (mlua::Value::Nil, mlua::Value::Nil) });
+                runtime.push_job(Job::new(JobKind::Unload, function, (mlua::Value::Nil, mlua::Value::Nil)));
             }
             continue;
         }
@@ -315,6 +360,7 @@ fn obey(runtime: &Rc<Runtime>, lua: &Lua, message: Control) -> mlua::Result<()> 
             let _ = answer.send(state);
             Ok(())
         }
+        Control::Evaluate { code, answer } => runtime.evaluate(lua, &code, answer),
         Control::Retire { is_last } => {
             runtime.retire();
             if is_last {

@@ -1,6 +1,9 @@
 //! The stage for tests that run the program itself: a folder of scripts, a process, and what it printed.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod hosted;
+pub mod town;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -88,6 +91,12 @@ impl Program {
         writeln!(input, "{line}").and_then(|()| input.flush()).expect("the program reads");
     }
 
+    /// Types what may be no text.
+    pub fn say_bytes(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().expect("stdin is open");
+        input.write_all(bytes).and_then(|()| input.flush()).expect("the program reads");
+    }
+
     /// The next line of stdout.
     pub fn next(&mut self) -> String {
         match self.out.recv_timeout(PATIENCE) {
@@ -139,7 +148,16 @@ impl Program {
 
     /// Asks it to end, as `kill` does.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        self.signal("-TERM");
+    }
+
+    /// Asks it to read its configuration again.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().expect("kill runs");
         assert!(sent.success());
     }
 

@@ -145,7 +145,10 @@ impl Connection {
                 Some(auth_key) => {
                     let shared = self.shared.clone();
                     let now = shared.now();
-                    shared.dc().handle_packet(self.number, auth_key, packet, now)?;
+                    let accepted = shared.dc().handle_packet(self.number, auth_key, packet, now)?;
+                    if let Some(token) = accepted.filter(|_| self.framing.quick_ack_wanted()) {
+                        self.framing.encode_quick_ack(token, out)?;
+                    }
                 }
             }
         }

@@ -74,6 +74,8 @@ pub struct Dc {
     pub changed: Arc<Notify>,
     /// Connections accepted since the start; also the last one's number.
     pub connections: u64,
+    /// Answers that clients did not want any more, while they were being made.
+    pub dropped_answers: u64,
     /// Exchanges of permanent keys finished since the start.
     pub key_exchanges: u64,
     /// Exchanges of temporary keys finished since the start.
@@ -91,6 +93,7 @@ impl Dc {
             events: broadcast::channel(super::EVENTS_KEPT).0,
             changed: Arc::default(),
             connections: 0,
+            dropped_answers: 0,
             key_exchanges: 0,
             temporary_key_exchanges: 0,
             temporary_key_life: None,
@@ -132,20 +135,32 @@ impl Dc {
         self.temporary_key_exchanges += 1;
     }
 
-    /// Takes an encrypted packet.
-    pub fn handle_packet(&mut self, connection: u64, auth_key: u64, packet: BytesMut, now: Time) -> Result<(), Hangup> {
+    /// Takes an encrypted packet. Returns the token of its quick acknowledgment, if it was accepted.
+    /// <https://core.telegram.org/mtproto/mtproto-transports#quick-ack>
+    pub fn handle_packet(
+        &mut self,
+        connection: u64,
+        auth_key: u64,
+        packet: BytesMut,
+        now: Time,
+    ) -> Result<Option<u32>, Hangup> {
         let key = self.telegram.keys.get(auth_key, unix(now)).ok_or(Hangup::UnknownAuthKey)?;
         let opened = open(&key, Side::Client, packet)?;
         let session = SessionKey { auth_key, session: opened.session_id };
         self.attach(connection, session, &opened, now)?;
-        let Some(found) = self.sessions.get_mut(&session) else { return Ok(()) };
+        let Some(found) = self.sessions.get_mut(&session) else { return Ok(None) };
         found.heard = now.mono;
-        match found.engine.handle_opened(opened, now) {
+        let token = opened.quick_ack;
+        let accepted = match found.engine.handle_opened(opened, now) {
             Err(error) if error.is_fatal() => return Err(error.into()),
-            Err(error) => tracing::debug!(connection, %error, "a packet that was not taken"),
-            Ok(()) => {}
-        }
-        self.handle_events(session, now)
+            Err(error) => {
+                tracing::debug!(connection, %error, "a packet that was not taken");
+                None
+            }
+            Ok(()) => Some(token),
+        };
+        self.handle_events(session, now)?;
+        Ok(accepted)
     }
 
     /// The session of a packet belongs to the connection it came by. One that another connection holds moves only for a
@@ -278,8 +293,14 @@ impl Dc {
                 Event::Query { msg_id, body } => self.handle_query(key, msg_id.0, &body, now),
                 Event::QueryDropped { msg_id } => {
                     if let Some(session) = self.sessions.get_mut(&key) {
+                        let parked = session.parked.len();
                         session.parked.retain(|parked| parked.msg_id != msg_id.0);
+                        if session.parked.len() < parked {
+                            session.note(msg_id.0, Outcome::Failed);
+                        }
                     }
+                    self.dropped_answers += 1;
+                    self.run_parked(key, now);
                 }
                 Event::DestroySession { session_id } => {
                     let existed = self.destroy_session(key, session_id);

@@ -34,6 +34,10 @@ pub struct Client {
     /// How often the server said that it made the session anew.
     pub renewed: usize,
     calls: HashMap<MsgId, &'static tl::Definition>,
+    /// The calls that the DC said to have.
+    pub received: Vec<MsgId>,
+    /// Tokens of quick acknowledgments.
+    pub quick_acks: Vec<u32>,
 }
 
 impl Client {
@@ -69,7 +73,18 @@ impl Client {
             updates: VecDeque::new(),
             renewed: 0,
             calls: HashMap::new(),
+            received: Vec::new(),
+            quick_acks: Vec::new(),
         }
+    }
+
+    /// A client that believes in this salt.
+    pub async fn connect_with_salt(dc: &LocalDc, key: AuthKey, session: i64, salt: i64) -> Client {
+        let mut client = Client::connect(dc, key.clone(), session, Transport::Intermediate).await;
+        let config = EngineConfig::new(key, session, salt, 0);
+        let random = Box::new(SeededRandom::new(session as u64));
+        client.engine = Engine::new(Side::Client, config, dc.shared.now(), random);
+        client
     }
 
     /// Agrees on a key by the exchange, temporary if it `expires`.
@@ -126,7 +141,10 @@ impl Client {
     pub async fn flush(&mut self) {
         let mut out = Vec::new();
         while let Some(packet) = self.engine.poll_packet(self.dc.shared.now()) {
-            self.framing.encode(&packet, &mut out);
+            match self.engine.quick_ack_wanted() {
+                true => self.framing.encode_with_quick_ack(&packet, &mut out),
+                false => self.framing.encode(&packet, &mut out),
+            }
         }
         self.stream.write_all(&out).await.expect("the DC reads");
     }
@@ -206,13 +224,21 @@ impl Client {
         }
     }
 
-    async fn step(&mut self) {
+    pub async fn step(&mut self) {
         self.flush().await;
         let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.input)).await;
         assert_ne!(read.expect("the DC answers").expect("a connection"), 0, "the DC closed the connection");
         let now = self.dc.shared.now();
         while let Some(frame) = self.framing.decode(&mut self.input).expect("frames") {
-            let Frame::Packet(packet) = frame else { panic!("{frame:?}") };
+            let packet = match frame {
+                Frame::Packet(packet) => packet,
+                Frame::QuickAck(token) => {
+                    self.quick_acks.push(token);
+                    self.engine.handle_quick_ack(token, now);
+                    continue;
+                }
+                Frame::TransportError(code) => panic!("transport error {code}"),
+            };
             // After a reconnection what was not acknowledged comes twice.
             match self.engine.handle_packet(packet, now) {
                 Ok(()) | Err(PacketError::Duplicate(_)) => {}
@@ -225,6 +251,7 @@ impl Client {
                         self.updates.push_back(tl::decode_any_layer(&body).expect("updates by the schema"))
                     }
                     Event::SessionRenewed { .. } => self.renewed += 1,
+                    Event::Received { call } => self.received.push(call),
                     _ => {}
                 }
             }

@@ -13,7 +13,7 @@ use crate::mtproto::binding::Binding;
 use crate::tl::{Object, Value};
 
 /// A DC whose clock a test moves ahead.
-async fn with_clock(life: Option<Duration>) -> (LocalDc, impl Fn(u64)) {
+pub async fn with_clock(life: Option<Duration>) -> (LocalDc, impl Fn(u64)) {
     let ahead = Arc::new(Mutex::new(Duration::ZERO));
     let (real, by) = (system_clock(), ahead.clone());
     let now = Arc::new(move || real() + *by.lock().unwrap());

@@ -1,6 +1,7 @@
 //! What needs a session to be seen: wrappers, orders of queries, answers that come later.
 
 use super::client::*;
+use super::keys::with_clock;
 use crate::local_dc::api::fields::Fields;
 use crate::local_dc::{Peer, Refusal, WorldEvent};
 use crate::mtproto::RpcError;
@@ -63,6 +64,37 @@ async fn queries_run_after_those_they_wait_for() {
     let refused = client.reply(third).await.unwrap_err();
     assert_eq!(refused, RpcError { code: 400, message: "MSG_WAIT_FAILED".to_owned() });
     assert_eq!(dc.pts(bob), 3);
+}
+
+#[tokio::test]
+async fn a_query_after_several_waits_for_each_of_them() {
+    let dc = start().await;
+    let (alice, bob) = (dc.add_user("Alice"), dc.add_user("Bob"));
+    let mut client = Client::signed_in(&dc, alice, 1).await;
+    let mut other = Client::signed_in(&dc, bob, 2).await;
+    client.call(state()).await;
+    other.call(state()).await;
+    let ids = ["one", "two"].map(|text| client.send(&message(&dc, alice, bob, text)).0);
+    let after = Object::new("invokeAfterMsgs").with("msg_ids", ids.to_vec());
+    let last = client.send(&after.with("query", message(&dc, alice, bob, "three")));
+    assert!(client.reply(last).await.is_ok());
+    assert_eq!(other.texts(3).await, ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn a_query_after_one_that_never_came_is_given_up_after_a_while() {
+    let (dc, advance) = with_clock(None).await;
+    let (alice, bob) = (dc.add_user("Alice"), dc.add_user("Bob"));
+    let mut client = Client::signed_in(&dc, alice, 1).await;
+    client.call(state()).await;
+    let query = Object::new("invokeAfterMsg").with("msg_id", 4_i64).with("query", message(&dc, alice, bob, "one"));
+    let call = client.send(&query);
+    // By then it has come.
+    client.call(state()).await;
+    advance(11);
+    let refused = client.reply(call).await.unwrap_err();
+    assert_eq!(refused, RpcError { code: -503, message: "MSG_WAIT_TIMEOUT".to_owned() });
+    assert_eq!(dc.pts(bob), 1);
 }
 
 #[tokio::test]

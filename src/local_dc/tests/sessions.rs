@@ -39,6 +39,34 @@ async fn every_transport_is_found_out() {
     }
 }
 
+/// <https://core.telegram.org/mtproto/mtproto-transports#quick-ack>
+#[tokio::test]
+async fn packets_are_acknowledged_quickly_in_every_transport_but_full() {
+    let dc = start().await;
+    let alice = dc.add_user("Alice");
+    let key = Client::signed_in(&dc, alice, 1).await.key;
+    for (session, transport) in (2..).zip([Transport::Abridged, Transport::Intermediate, Transport::Padded]) {
+        let mut client = Client::connect(&dc, key.clone(), session, transport).await;
+        let call = client.send(&state());
+        client.reply(call).await.unwrap();
+        assert_eq!((client.quick_acks.len(), &client.received[..]), (1, &[call][..]), "{transport:?}");
+    }
+    let mut client = Client::connect(&dc, key.clone(), 9, Transport::Full).await;
+    client.call(state()).await;
+    assert_eq!(client.quick_acks, [] as [u32; 0]);
+}
+
+#[tokio::test]
+async fn a_packet_that_is_refused_is_not_acknowledged_quickly() {
+    let dc = start().await;
+    let alice = dc.add_user("Alice");
+    let key = Client::signed_in(&dc, alice, 1).await.key;
+    let mut client = Client::connect_with_salt(&dc, key, 2, 12).await;
+    client.call(state()).await;
+    // The call came twice, once with a wrong salt.
+    assert_eq!(client.quick_acks.len(), 1);
+}
+
 #[tokio::test]
 async fn an_unknown_auth_key_is_told_so() {
     let dc = start().await;

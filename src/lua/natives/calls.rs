@@ -106,8 +106,12 @@ fn begin(lua: &Lua, runtime: &Rc<Runtime>, method: &str, fields: Option<&Table>,
     tl::encode(&call, &mut bytes).map_err(|error| error.to_string())?;
     let place = place(lua);
     let client = runtime.env.client.clone();
+    let branch = runtime.with_job(|job| job.branch.clone()).flatten();
     Ok(runtime.begin(Wait::Call, async move {
-        let result = client.invoke(Bytes::from(bytes)).await;
+        let result = match &branch {
+            Some(branch) => client.invoke_in(Bytes::from(bytes), &branch.turn).await,
+            None => client.invoke(Bytes::from(bytes)).await,
+        };
         let outcome: Outcome = Box::new(move |lua, runtime| match result {
             Ok(bytes) => answer(lua, runtime, &call, &bytes, shape).or_else(|error| match error {
                 Undecoded::Lua(error) => Err(error),

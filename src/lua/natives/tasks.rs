@@ -11,10 +11,13 @@ use super::{Answer, Natives};
 use crate::lua::dispatch::Waiter;
 use crate::lua::events::EventKind;
 use crate::lua::filters::Filter;
+use crate::lua::order;
 use crate::lua::runtime::{Job, JobKind, Outcome, Phase, Runtime, Wait};
 
 /// A sleep of up to this many seconds counts as work.
 const NAP: f64 = 5.0;
+/// Functions that one `tg.in_order` runs.
+const MOST_IN_ORDER: usize = 100;
 /// Nobody waits longer than ten years.
 const LONGEST: f64 = 10.0 * 365.0 * 86_400.0;
 
@@ -66,8 +69,20 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
         if runtime.task_count() >= runtime.spec.limits.running + runtime.spec.limits.waiting {
             return Ok(Err(format!("tg.spawn: more than {} handlers and tasks run", runtime.spec.limits.running)));
         }
-        runtime.push_job(Job { kind: JobKind::Task, function, args: (Value::Nil, Value::Nil) });
+        runtime.push_job(Job::new(JobKind::Task, function, (Value::Nil, Value::Nil)));
         Ok(Ok(true))
+    })?;
+    natives.add("in_order", |_, runtime, steps: Vec<Vec<Function>>| -> Answer<u64> {
+        let functions = steps.iter().map(Vec::len).sum::<usize>();
+        let checked = may_wait(runtime, "tg.in_order").and_then(|()| match functions > MOST_IN_ORDER {
+            true => Err(format!("tg.in_order takes up to {MOST_IN_ORDER} functions, got {functions}")),
+            false => Ok(()),
+        });
+        Ok(checked.map(|()| order::begin(runtime, steps)))
+    })?;
+    natives.add("passed", |_, runtime, ()| {
+        runtime.with_job(|job| job.branch.iter().for_each(|branch| branch.turn.pass()));
+        Ok(())
     })?;
     natives.add(
         "timer",
@@ -107,7 +122,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
     })
 }
 
-fn nothing() -> Outcome {
+pub(in crate::lua) fn nothing() -> Outcome {
     Box::new(|_, _| Ok(Ok(Value::Nil)))
 }
 
@@ -145,7 +160,7 @@ fn timer(runtime: &Rc<Runtime>, time: Duration, function: Function, again: bool)
             while this.phase.get() != Phase::Active {
                 clock.sleep(Duration::from_millis(10)).await;
             }
-            this.push_job(Job { kind: JobKind::Task, function: function.clone(), args: (Value::Nil, Value::Nil) });
+            this.push_job(Job::new(JobKind::Task, function.clone(), (Value::Nil, Value::Nil)));
             if !again {
                 this.timers.borrow_mut().remove(&id);
                 return;

@@ -134,7 +134,7 @@ impl Engine {
             (types::HttpWait::ID, Side::Server) => Ok(()),
             // A server keeps its messages until they are acknowledged, and never asks about them.
             (types::MsgsStateInfo::ID, Side::Server) => Ok(()),
-            (_, Side::Server) => self.handle_query(message),
+            (_, Side::Server) => self.handle_query(message, within),
         }
     }
 

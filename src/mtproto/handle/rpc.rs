@@ -6,6 +6,7 @@ use super::super::ids::IdKind;
 use super::super::outbox::{Id, Outgoing, What};
 use super::super::packet::{Message, body};
 use super::super::{Event, LostReason, MsgId, PacketError, RpcError, Time};
+use super::Within;
 use crate::tl::envelope::{MsgContainer, RpcResult};
 use crate::tl::{Reader, Tl, functions, types};
 
@@ -42,9 +43,10 @@ impl Engine {
     }
 
     /// Server: everything that is no service message is a query.
-    pub(super) fn handle_query(&mut self, message: Message) -> Result<(), PacketError> {
+    pub(super) fn handle_query(&mut self, message: Message, within: Within) -> Result<(), PacketError> {
+        let body = self.unpacked_beneath_head(message.body, within)?;
         self.running.insert(message.id);
-        self.events.push_back(Event::Query { msg_id: message.id, body: message.body });
+        self.events.push_back(Event::Query { msg_id: message.id, body });
         Ok(())
     }
 

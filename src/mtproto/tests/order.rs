@@ -201,6 +201,12 @@ fn a_call_that_waits_for_others_is_compressed_beneath_its_head() {
     let all = messages(Side::Client, &packets[0]);
     let (_, _, body) = all.last().expect("two queries");
     assert_eq!((constructor(body), constructor(&body[12..])), (INVOKE_AFTER_MSG, GZIP_PACKED));
+    pair.deliver_to_server(&packets[0]);
+    let Some(Event::Query { body, .. }) = pair.server_events().pop() else { panic!("two queries") };
+    assert_eq!(
+        (constructor(&body), &body[12..12 + QUERY.len()], body.len()),
+        (INVOKE_AFTER_MSG, QUERY, 20_012 + QUERY.len())
+    );
 }
 
 #[test]
