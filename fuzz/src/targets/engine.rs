@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use moongram::crypto::{Direction, SeededRandom, decrypt_message};
 use moongram::mtproto::{Engine, EngineConfig, Event, FutureSalt, MsgId, Side, Time, open};
-use moongram::tl::envelope::{GzipPacked, MSG_COPY, MsgContainer, RpcResult};
+use moongram::tl::envelope::{GzipPacked, INVOKE_AFTER_MSG, INVOKE_AFTER_MSGS, MSG_COPY, MsgContainer, RpcResult};
 use moongram::tl::{VECTOR, functions, types};
 
 use super::input::Input;
@@ -30,7 +30,7 @@ const MAX_STEPS: usize = 300;
 const MAX_INFLATED: usize = 1 << 24;
 
 /// Every constructor that an engine knows, and some that it does not.
-const KNOWN: [u32; 36] = [
+const KNOWN: [u32; 38] = [
     MsgContainer::ID,
     MSG_COPY,
     GzipPacked::ID,
@@ -67,6 +67,8 @@ const KNOWN: [u32; 36] = [
     VECTOR,
     0x0102_0304,
     0,
+    INVOKE_AFTER_MSG,
+    INVOKE_AFTER_MSGS,
 ];
 
 /// The steps of an input; each takes its bytes after it.
@@ -538,6 +540,8 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     forged("container-nested", &[&[known(MsgContainer::ID), small | 1][..], &nested].concat());
     let bomb = [word::MESSAGE, 1, 3, word::PACKED, 18, word::ZEROS | 15, word::END, word::END];
     forged("container-of-bombs", &[&[known(MsgContainer::ID), small | 3][..], &bomb, &bomb, &bomb].concat());
+    forged("after", &[known(INVOKE_AFTER_MSG), clients, word::PACKED, 3, update, word::END]);
+    forged("after-many", &[known(INVOKE_AFTER_MSGS), vector, small | 2, clients, servers, update]);
     forged("copy", &[&[known(MSG_COPY)][..], &message].concat());
     forged("acks", &[known(types::MsgsAck::ID), vector, small | 2, clients, servers]);
     forged("bad-message", &[known(types::BadMsgNotification::ID), clients, small | 1, word::INT, 16, 0, 0, 0]);
