@@ -87,7 +87,12 @@ replayed! { framing faketls packet engine exchange exchange_server tl text }
 fn the_seeds_stand_in_the_corpus_as_they_are_made() {
     for target in &TARGETS {
         let folder = folder(target.name);
-        for (name, input) in (target.seeds)() {
+        let seeds = (target.seeds)();
+        let stale = corpus(target.name)
+            .into_keys()
+            .find(|name| name.strip_prefix("seed-").is_some_and(|name| !seeds.iter().any(|(made, _)| made == name)));
+        assert_eq!(stale, None, "a seed of {} that is not made any more", target.name);
+        for (name, input) in seeds {
             let path = folder.join(format!("seed-{name}"));
             if std::env::var_os("UPDATE_SEEDS").is_some() {
                 fs::create_dir_all(&folder).expect("a folder");

@@ -5,56 +5,18 @@ use moongram::tl::{
     BoxedType, Definition, Fields, List, Object, Raw, Reader, Tl, Type, Value, decode_object, definitions, encode,
     enums, function,
 };
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 
 #[allow(dead_code)]
 #[path = "../src/tl/arbitrary.rs"]
 mod arbitrary;
 
+#[path = "../fuzz/src/targets/memory.rs"]
+mod memory;
+
+use memory::peak;
+
 use arbitrary::{Heights, Source, sample};
-
-/// Counts what each thread has allocated: now, and the most since it was last asked.
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count(add: usize, remove: usize) {
-    // A thread that ends frees after its counters are gone.
-    let _ = LIVE.try_with(|live| {
-        let now = (live.get() + add).saturating_sub(remove);
-        live.set(now);
-        PEAK.with(|peak| peak.set(peak.get().max(now)));
-    });
-}
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size(), 0);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(0, layout.size());
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The most bytes that were allocated at once while `run` ran.
-fn peak(run: impl FnOnce()) -> usize {
-    let before = LIVE.with(Cell::get);
-    PEAK.with(|peak| peak.set(before));
-    run();
-    PEAK.with(Cell::get) - before
-}
 
 const INPUTS: usize = 1_000_000;
 const THREADS: usize = 2;

@@ -25,6 +25,7 @@ mod message;
 mod message_v1;
 mod random;
 mod rsa;
+#[allow(unsafe_code)]
 mod x86;
 
 pub use auth_key::{AuthKey, new_nonce_hash, server_salt, tmp_aes_key_iv};

@@ -63,6 +63,8 @@ impl Random for SystemRandom {
 }
 
 fn from_system(buf: &mut [u8]) {
+    #[cfg(test)]
+    tests::SYSTEM_CALLS.with(|calls| calls.set(calls.get() + 1));
     // Without randomness no key is safe, and there is nothing a caller could do instead.
     getrandom::fill(buf).expect("the operating system gives random bytes");
 }
@@ -112,6 +114,22 @@ impl Random for SeededRandom {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        pub static SYSTEM_CALLS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn the_padding_of_a_hundred_messages_costs_one_system_call() {
+        let before = SYSTEM_CALLS.with(Cell::get);
+        let mut random = SystemRandom::new();
+        for _ in 0..100 {
+            // The longest that a message gets.
+            random.fill(&mut [0; 27]);
+        }
+        assert_eq!(SYSTEM_CALLS.with(Cell::get) - before, 1);
+    }
 
     #[test]
     fn one_seed_gives_one_sequence_and_another_seed_another() {

@@ -136,6 +136,7 @@ fn bundle_place(buffer: &RefCell<Vec<u8>>) -> LightUserData {
 ///
 /// # Safety
 /// To be called by Lua, with such a place as its only argument, while the runtime lives.
+#[allow(unsafe_code)]
 pub(super) unsafe extern "C-unwind" fn bundle_at(state: *mut mlua::lua_State) -> std::ffi::c_int {
     // SAFETY: the prelude passes on what it was given, and the runtime, which owns the buffer, outlives the state's calls.
     // Nothing here needs to be dropped when Lua jumps out of the allocation.

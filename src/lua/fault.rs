@@ -141,6 +141,7 @@ fn busy_with(task: Option<&Task>) -> String {
                 JobKind::Main => return " (the top level)".into(),
                 JobKind::Start => "handler of the event start,",
                 JobKind::Task => "task",
+                JobKind::Branch => "function of tg.in_order,",
                 JobKind::Unload => "handler of the event stop,",
                 JobKind::Error => "handler of the event error,",
                 JobKind::Console(_) => return " (a line of the console)".into(),

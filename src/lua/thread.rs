@@ -3,6 +3,9 @@
 //! A coroutine that an error has ended keeps its stack. That is how the line of an error is known for which Lua calls no
 //! message handler, as it does for none of memory.
 
+// Consists of calls to Lua's C API.
+#![allow(unsafe_code)]
+
 use std::ffi::{CStr, c_char, c_int};
 
 use mlua::ffi::{self, lua_Debug, lua_State};

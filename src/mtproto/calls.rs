@@ -63,6 +63,8 @@ pub(super) struct Calls {
     refusable: VecDeque<(MsgId, Option<MsgId>, Outgoing)>,
     /// Status requests, and the messages that they asked about.
     asked: Vec<(MsgId, Vec<MsgId>)>,
+    /// Refusals of service messages since the server last took anything.
+    pub refusals: u8,
 }
 
 impl Calls {
@@ -261,6 +263,27 @@ impl Engine {
         let id = self.response_id();
         let what = What::Call { handle, refused, after };
         self.outbox.push_call(handle, Outgoing { body, content: true, what, id });
+    }
+
+    /// Sends refused service messages again, before all that waits. A server that refuses them whatever they say is not told them
+    /// for ever; it will not tell us either what became of the calls that it was asked about.
+    pub(super) fn send_service_again(&mut self, service: Vec<Outgoing>) {
+        if service.is_empty() {
+            return;
+        }
+        self.calls.refusals = self.calls.refusals.saturating_add(1);
+        if self.calls.refusals <= MAX_REFUSALS {
+            service.into_iter().rev().for_each(|message| self.outbox.push_front(message));
+            return;
+        }
+        for message in service {
+            let What::StateReq(about) = message.what else { continue };
+            for wire in about {
+                if let Some(call) = self.calls.take(wire) {
+                    self.lose(call, LostReason::Forgotten);
+                }
+            }
+        }
     }
 
     pub(super) fn lose(&mut self, call: Call, reason: LostReason) {

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::binding::Binding;
 use super::calls::{Calls, Kept};
-use super::gzip::deflate;
+use super::gzip::{MAX_INFLATED, deflate};
 use super::handle::acks::Acks;
 use super::handle::ping::Liveness;
 use super::handle::salts::{FutureSalt, Salts};
@@ -109,6 +109,8 @@ pub struct Engine {
     pub(super) binding: Option<(MsgId, Binding)>,
     pub(super) timing: Timing,
     gzip_from: usize,
+    /// How much the packet at hand may still unpack to.
+    pub(super) room: usize,
     pub(super) random: Box<dyn Random + Send>,
 }
 
@@ -133,6 +135,7 @@ impl Engine {
             binding: None,
             timing: config.timing,
             gzip_from: config.gzip_from,
+            room: MAX_INFLATED,
             auth_key: config.auth_key,
             random,
         }
@@ -235,6 +238,7 @@ impl Engine {
         if opened.session_id != self.session_id {
             return Err(PacketError::WrongSession { got: opened.session_id });
         }
+        self.room = MAX_INFLATED;
         let result = self.handle_outer(opened, now);
         if !matches!(result, Err(ref error) if error.is_fatal()) {
             self.liveness.heard(now.mono, self.calls.len() > 0);
@@ -337,6 +341,11 @@ impl Engine {
     pub fn calls_waiting(&self) -> usize {
         let queued = |message: &&Outgoing| matches!(message.what, What::Call { .. });
         self.calls.len() + self.outbox.queue.iter().filter(queued).count()
+    }
+
+    /// Messages that wait to be sent.
+    pub fn backlog(&self) -> usize {
+        self.outbox.queue.len()
     }
 
     pub(super) fn next_id(&mut self, kind: IdKind, now: Time) -> MsgId {

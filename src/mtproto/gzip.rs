@@ -7,13 +7,13 @@ use flate2::Compression;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::GzEncoder;
 
-/// More than this does not come out of one packed object.
+/// More than this does not come out of one packet, in however many objects.
 pub(super) const MAX_INFLATED: usize = super::framing::MAX_PACKET;
 
 /// A packed object that cannot be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InflateError {
-    #[error("a packed object that inflates to more than {MAX_INFLATED} bytes")]
+    #[error("packed objects that inflate to more than {MAX_INFLATED} bytes")]
     Bomb,
     #[error("a packed object that is not gzip")]
     NotGzip,
@@ -24,17 +24,17 @@ pub enum InflateError {
 /// What a gzip stream begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Unpacks, growing with what really comes out, to [`MAX_INFLATED`] and not further. zlib's form is taken too, as Telegram takes
-/// it: mtcute 0.30 packs so.
-pub(super) fn inflate(packed: &[u8]) -> Result<Bytes, InflateError> {
-    let mut out = Vec::with_capacity((packed.len() * 4).min(MAX_INFLATED));
-    let limit = MAX_INFLATED as u64 + 1;
+/// Unpacks, growing with what really comes out, to `room` bytes and not further. zlib's form is taken too, as Telegram takes it:
+/// mtcute 0.30 packs so.
+pub(super) fn inflate(packed: &[u8], room: usize) -> Result<Bytes, InflateError> {
+    let mut out = Vec::with_capacity((packed.len() * 4).min(room));
+    let limit = room as u64 + 1;
     let read = match packed.starts_with(&GZIP) {
         true => GzDecoder::new(packed).take(limit).read_to_end(&mut out),
         false => ZlibDecoder::new(packed).take(limit).read_to_end(&mut out),
     };
     read.map_err(|_| InflateError::NotGzip)?;
-    if out.len() > MAX_INFLATED {
+    if out.len() > room {
         return Err(InflateError::Bomb);
     }
     Ok(out.into())
@@ -59,10 +59,10 @@ mod tests {
             encoder.write_all(body).and_then(|()| encoder.finish()).expect("a vector takes it")
         };
         let body = vec![7; 5000];
-        assert_eq!(inflate(&deflate(&body).expect("it packs well")).as_deref(), Ok(&body[..]));
-        assert_eq!(inflate(&zlib(&body)).as_deref(), Ok(&body[..]));
-        assert_eq!(inflate(&zlib(&vec![0; MAX_INFLATED + 1])), Err(InflateError::Bomb));
-        assert_eq!(inflate(&body), Err(InflateError::NotGzip));
-        assert_eq!(inflate(&[]), Err(InflateError::NotGzip));
+        assert_eq!(inflate(&deflate(&body).expect("it packs well"), MAX_INFLATED).as_deref(), Ok(&body[..]));
+        assert_eq!(inflate(&zlib(&body), MAX_INFLATED).as_deref(), Ok(&body[..]));
+        assert_eq!(inflate(&zlib(&vec![0; MAX_INFLATED + 1]), MAX_INFLATED), Err(InflateError::Bomb));
+        assert_eq!(inflate(&body, MAX_INFLATED), Err(InflateError::NotGzip));
+        assert_eq!(inflate(&[], MAX_INFLATED), Err(InflateError::NotGzip));
     }
 }

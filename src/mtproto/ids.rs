@@ -128,6 +128,8 @@ pub(super) struct MsgIds {
     last: i64,
     /// The newest that the peer has said to have.
     accepted: i64,
+    /// How often ids have gone back.
+    rewinds: u16,
 }
 
 impl MsgIds {
@@ -150,8 +152,13 @@ impl MsgIds {
 
     /// Our clock was ahead of the server's: goes back, but never below what the server has accepted, or may have.
     pub fn rewind(&mut self, server_time: Duration) {
-        let acceptable = (server_time.as_secs() as i64 + NEWEST - 1) << 32;
-        self.last = self.last.min(acceptable.max(self.accepted));
+        let newest = server_time.as_secs() as i64 + NEWEST - 1;
+        if MsgId(self.last).seconds() > newest {
+            // Whoever goes back twice to one second must not give out the same ids twice.
+            self.rewinds = self.rewinds.wrapping_add(1);
+            let acceptable = newest << 32 | i64::from(self.rewinds) << 16;
+            self.last = self.last.min(acceptable.max(self.accepted));
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::farewell::destroy_key;
 use super::pulse::{IsGone, is_gone};
 use super::updates::{self, Updates};
 use crate::crypto::{AuthKey, RsaPublicKey};
-use crate::mtproto::{MAX_BODY, RpcError, Transport};
+use crate::mtproto::{MAX_BODY, PacketError, RpcError, Transport};
 
 /// Calls that wait to be taken by the connection's loop. A caller beyond that waits for room.
 const MAX_WAITING_CALLS: usize = 256;
@@ -75,6 +75,10 @@ pub struct Status {
     pub key: Option<Arc<Key>>,
     /// Why the last attempt to connect failed, or the last connection broke.
     pub trouble: Option<String>,
+    /// Messages that broke a rule and were ignored, while the connection went on.
+    pub refused: u64,
+    /// The rule that the last of them broke.
+    pub last_refused: Option<PacketError>,
     /// Why there will be no further attempt.
     pub fatal: Option<Fatal>,
 }

@@ -315,6 +315,7 @@ impl Driver {
     fn handle_input(&mut self, socket: &mut Socket) -> Result<(), Broken> {
         let Some(session) = &mut self.session else { return Ok(()) };
         let result = session.handle_input(socket, self.clock.now(), self.options.dc);
+        self.outlet.refused(std::mem::take(&mut session.refused));
         if std::mem::take(&mut session.heard) {
             self.key_refused = false;
             self.backoff.was_of_use(self.clock.now().mono.saturating_sub(socket.made));
@@ -341,7 +342,7 @@ impl Driver {
     /// <https://core.telegram.org/mtproto/mtproto-transports#transport-errors>
     fn transport_error(&mut self, code: i32) -> Broken {
         let is_temporary = self.session.as_ref().is_some_and(Session::is_temporary);
-        match code.abs() {
+        match code.unsigned_abs() {
             // "A temporary authorization key may expire at any moment": https://core.telegram.org/api/pfs
             404 if is_temporary => Broken::KeyLost("the server does not know it".into()),
             // Once may be a server that has just started; twice without a word in between is an answer.

@@ -8,6 +8,9 @@ use crate::mtproto::RpcError;
 /// A permanent key that is younger may not have reached every server of the DC yet.
 const PROPAGATION: i64 = 60;
 
+/// Nobody is told to wait for longer, whatever number a server writes.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// What to do about a step that failed on the way to a session that takes calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
@@ -57,7 +60,7 @@ fn wait_of(error: &RpcError) -> Option<Duration> {
     match error.code {
         420 => {
             let seconds = error.message.rsplit('_').next().and_then(|seconds| seconds.parse().ok());
-            Some(Duration::from_secs(seconds.unwrap_or(1)))
+            Some(Duration::from_secs(seconds.unwrap_or(1)).min(LONGEST_WAIT))
         }
         500.. | ..=-1 => Some(Duration::ZERO),
         _ => None,

@@ -16,7 +16,7 @@ use super::socket::{Broken, Socket, because};
 use super::updates::UpdatesSender;
 use crate::crypto::{Random, SystemRandom};
 use crate::mtproto::exchange::Agreed;
-use crate::mtproto::{Engine, EngineConfig, Event, Frame, LostReason, MsgId, RpcError, Side, Time};
+use crate::mtproto::{Engine, EngineConfig, Event, Frame, LostReason, MsgId, PacketError, RpcError, Side, Time};
 use crate::tl::BOOL_TRUE;
 
 /// A temporary key is replaced so long before its end, or for the last quarter of its life, whichever is less.
@@ -33,6 +33,8 @@ pub(super) struct Session {
     pub engine: Engine,
     /// Something came that only the holder of the key could have said.
     pub heard: bool,
+    /// The rules that messages broke which were ignored, since somebody last took them.
+    pub refused: Vec<PacketError>,
     permanent: Arc<Key>,
     temporary: Option<Life>,
     opening: Option<Bytes>,
@@ -67,6 +69,15 @@ impl Outlet {
         });
     }
 
+    pub fn refused(&self, errors: Vec<PacketError>) {
+        if !errors.is_empty() {
+            self.status.send_modify(|status| {
+                status.refused += errors.len() as u64;
+                status.last_refused = errors.into_iter().next_back();
+            });
+        }
+    }
+
     fn update(&self, message: Bytes) {
         let kept = self.updates.send(message);
         self.status.send_if_modified(|status| {
@@ -96,6 +107,7 @@ impl Session {
         Session {
             engine: Engine::new(Side::Client, config, now, Box::new(SystemRandom::new())),
             heard: false,
+            refused: Vec::new(),
             permanent,
             temporary: life,
             opening: options.opening.clone(),
@@ -182,7 +194,12 @@ impl Session {
             match self.engine.handle_packet(packet, now) {
                 Ok(()) => self.heard = true,
                 Err(error) if error.is_fatal() => return Err(because(error)),
-                Err(error) => tracing::debug!("a message from DC {dc} was refused: {error}"),
+                Err(error) => {
+                    // The holder of the key made it all the same.
+                    self.heard = true;
+                    tracing::debug!("a message from DC {dc} was refused: {error}");
+                    self.refused.push(error);
+                }
             }
         }
         Ok(())

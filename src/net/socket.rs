@@ -16,6 +16,9 @@ use crate::mtproto::{Engine, Framing, Time};
 
 /// Bytes that are encrypted ahead of the socket.
 const MAX_UNSENT: usize = 256 << 10;
+/// Messages that may wait for a full socket before nothing more is read: a server that asks and does not listen would have its
+/// answers kept without end. More than the calls in flight can be, so that an honest server is always listened to.
+const MAX_BACKLOG: usize = 8_192;
 /// For each step of the way to the DC.
 const DIAL_PATIENCE: Duration = Duration::from_secs(10);
 /// What is added to the number of a test DC.
@@ -27,6 +30,8 @@ pub(super) struct Socket {
     pub framing: Framing,
     pub input: BytesMut,
     pub unsent: BytesMut,
+    /// Nothing is read until something could be written.
+    is_deaf: bool,
     /// Where it leads to.
     pub remote: Option<SocketAddr>,
     /// When it was made, in monotonic time.
@@ -88,6 +93,7 @@ impl Socket {
             framing: dialed.framing,
             input: BytesMut::with_capacity(16 << 10),
             unsent: BytesMut::new(),
+            is_deaf: false,
             remote: dialed.remote,
             made: clock.now().mono,
             pulse: Pulse::new(clock.now(), dialed.local),
@@ -116,13 +122,15 @@ impl Socket {
         if self.pulse.take_sign_of_life() {
             engine.bytes_came(now);
         }
-        self.unsent.len() >= MAX_UNSENT
+        let full = self.unsent.len() >= MAX_UNSENT;
+        self.is_deaf = full && engine.backlog() > MAX_BACKLOG;
+        full
     }
 
     /// Reads, or writes what waits, whichever can be done first. Dropping the future loses nothing.
     pub async fn turn(&mut self) -> Result<(), Broken> {
         tokio::select! {
-            read = self.reading.read_buf(&mut self.input) => {
+            read = self.reading.read_buf(&mut self.input), if !self.is_deaf => {
                 match read? {
                     0 => return Err(because("closed by the server")),
                     bytes => self.pulse.read(bytes),

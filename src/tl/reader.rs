@@ -173,6 +173,7 @@ impl<'a> Reader<'a> {
 /// Most strings are ASCII; of the others, those shorter than a block of the vectorised check are filled up to one with zeros,
 /// which are characters of their own.
 #[inline]
+#[allow(unsafe_code)]
 fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
     let mut block = [0; 64];
     let valid = bytes.is_ascii()

@@ -9,8 +9,8 @@ use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use moongram::crypto::{Direction, SeededRandom, decrypt_message};
-use moongram::mtproto::{Engine, EngineConfig, Event, FutureSalt, MsgId, Side, Time};
-use moongram::tl::envelope::{GzipPacked, MSG_COPY, MsgContainer, RpcResult};
+use moongram::mtproto::{Engine, EngineConfig, Event, FutureSalt, MsgId, Side, Time, open};
+use moongram::tl::envelope::{GzipPacked, INVOKE_AFTER_MSG, INVOKE_AFTER_MSGS, MSG_COPY, MsgContainer, RpcResult};
 use moongram::tl::{VECTOR, functions, types};
 
 use super::input::Input;
@@ -22,13 +22,15 @@ pub const TARGET: Target = Target { name: "engine", run, seeds, memory: (1 << 20
 
 const SESSION: i64 = 0x5e55_1011;
 const SALT: i64 = 77;
+/// Some function.
+const QUERY: &[u8] = b"\x04\x03\x02\x01what";
 /// Every input ends sooner or later.
 const MAX_STEPS: usize = 300;
 /// What one packet may unpack to; three times as much while it grows.
 const MAX_INFLATED: usize = 1 << 24;
 
 /// Every constructor that an engine knows, and some that it does not.
-const KNOWN: [u32; 36] = [
+const KNOWN: [u32; 38] = [
     MsgContainer::ID,
     MSG_COPY,
     GzipPacked::ID,
@@ -65,6 +67,8 @@ const KNOWN: [u32; 36] = [
     VECTOR,
     0x0102_0304,
     0,
+    INVOKE_AFTER_MSG,
+    INVOKE_AFTER_MSGS,
 ];
 
 /// The steps of an input; each takes its bytes after it.
@@ -84,7 +88,8 @@ mod step {
     pub const RESTART_SERVER: u8 = 12;
     pub const ASK: u8 = 13;
     pub const SALTS: u8 = 14;
-    pub const COUNT: u8 = 15;
+    pub const QUICK_ACK: u8 = 15;
+    pub const COUNT: u8 = 16;
 }
 
 /// The words of a forged body; less than `KNOWN.len()` is a constructor.
@@ -186,7 +191,8 @@ impl Pair {
             step::WAIT => {
                 let by = u64::from(input.u8());
                 let by = if by < 128 { Duration::from_millis(by * 100) } else { Duration::from_secs((by - 127) * 5) };
-                self.now = now + by;
+                // No two moments have the same fraction, as they have not in the world.
+                self.now = now + by + Duration::from_nanos(7);
                 self.client.handle_timeout(self.client_now());
                 self.server.handle_timeout(self.now);
             }
@@ -207,9 +213,7 @@ impl Pair {
                 self.server.reconnected(now);
             }
             step::CANCEL => {
-                let mut open: Vec<MsgId> = self.open.iter().copied().collect();
-                open.sort_unstable();
-                if let Some(call) = pick(&open, input.u8()) {
+                if let Some(call) = pick(&self.open_calls(), input.u8()) {
                     self.client.cancel(call);
                     self.open.remove(&call);
                 }
@@ -232,10 +236,21 @@ impl Pair {
             }
             step::ASK => match input.u8() % 4 {
                 0 => _ = self.client.ping(client_now),
-                1 => self.client.handle_quick_ack(input.u32(), client_now),
-                2 => self.client.destroy_session(5),
-                _ => self.client.destroy_auth_key(),
+                1 => self.client.destroy_session(5),
+                2 => self.client.destroy_auth_key(),
+                _ => {
+                    let after = self.open_calls();
+                    let after = after[..after.len().min(3)].to_vec();
+                    self.open.insert(self.client.send_after(QUERY.into(), after, client_now));
+                }
             },
+            step::QUICK_ACK => {
+                // The token of a packet, or nearly.
+                if let Some(packet) = pick_ref(&self.packets[Side::Client as usize], input.u8()) {
+                    let token = open(&KEY, Side::Client, packet[..].into()).expect("the client's packet").quick_ack;
+                    self.client.handle_quick_ack(token ^ u32::from(input.u8() & 1), client_now);
+                }
+            }
             _ => {
                 let unix = now.unix.as_secs() as i32;
                 let salt =
@@ -243,6 +258,12 @@ impl Pair {
                 self.server.set_future_salts((0..i32::from(input.u8() % 8)).map(salt).collect());
             }
         }
+    }
+
+    fn open_calls(&self) -> Vec<MsgId> {
+        let mut open: Vec<MsgId> = self.open.iter().copied().collect();
+        open.sort_unstable();
+        open
     }
 
     /// What a caller or a world might say; from time to time something that is worth compressing.
@@ -270,7 +291,8 @@ impl Pair {
         self.forged += 4;
         let seconds = self.now.unix.as_secs() as i64;
         let id = match how >> 2 & 3 {
-            0 | 1 => seconds << 32 | 1 << 28 | self.forged,
+            0 => seconds << 32 | 1 << 28 | self.forged,
+            1 => input.u64() as i64,
             2 => pick(&self.ids[from as usize], how >> 4).unwrap_or_default().0,
             _ => (seconds + (i64::from(how >> 4) - 8) * 40) << 32 | self.forged,
         };
@@ -390,20 +412,25 @@ impl Pair {
         self.timers();
     }
 
-    /// Once all that is due is done, nothing is due: whoever drives an engine would not sleep otherwise.
+    /// What is due is done after a few rounds: whoever drives an engine would not sleep otherwise.
     fn timers(&mut self) {
-        let (now, client_now) = (self.now, self.client_now());
-        self.client.handle_timeout(client_now);
-        self.server.handle_timeout(now);
-        if self.client.poll_timeout().is_some_and(|due| due <= now.mono) {
-            self.poll(Side::Client);
-            let due = self.client.poll_timeout();
-            assert!(due.is_none_or(|due| due > now.mono), "the client is due for ever: {due:?} at {:?}", now.mono);
-        }
-        if self.server.poll_timeout().is_some_and(|due| due <= now.mono) {
-            self.poll(Side::Server);
-            let due = self.server.poll_timeout();
-            assert!(due.is_none_or(|due| due > now.mono), "the server is due for ever: {due:?} at {:?}", now.mono);
+        for side in [Side::Client, Side::Server] {
+            let mut rounds = 0;
+            loop {
+                let (engine, now) = match side {
+                    Side::Client => {
+                        (&mut self.client, Time { unix: self.now.unix - Duration::from_secs(self.behind), ..self.now })
+                    }
+                    Side::Server => (&mut self.server, self.now),
+                };
+                engine.handle_timeout(now);
+                if engine.poll_timeout().is_none_or(|due| due > now.mono) {
+                    break;
+                }
+                rounds += 1;
+                assert!(rounds < 4, "{side:?} is due for ever: {:?} at {:?}", engine.poll_timeout(), now.mono);
+                self.poll(side);
+            }
         }
     }
 }
@@ -418,6 +445,10 @@ fn engine(side: Side, now: Time, seed: u64) -> Engine {
 
 fn pick<T: Copy>(from: &[T], which: u8) -> Option<T> {
     from.get(usize::from(which) % from.len().max(1)).copied()
+}
+
+fn pick_ref<T>(from: &[T], which: u8) -> Option<&T> {
+    from.get(usize::from(which) % from.len().max(1))
 }
 
 fn keep_newest<T>(list: &mut Vec<T>) {
@@ -479,11 +510,10 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     seed("restarted", &[&call, &[CALL, 1, CARRY, RESTART_SERVER, RECONNECT, CARRY, CALL, 2, CARRY]]);
     seed("repeated", &[&call, &[REPEAT, 0, REPEAT, 1, REPEAT, 2, CARRY]]);
     seed("silence", &[&[CALL, 1, LOSE, WAIT, 70, LOSE, WAIT, 127, LOSE, WAIT, 140]]);
-    seed("asked", &[&call, &[ASK, 0, ASK, 1, ASK, 2, ASK, 3, CARRY, CARRY]]);
-    seed(
-        "salts",
-        &[&call, &[SALTS, 4, CALL, 1, CARRY, WAIT, 160, CALL, 1, CARRY, ASK, 1, CARRY, WAIT, 150, CALL, 1, CARRY]],
-    );
+    seed("asked", &[&call, &[ASK, 0, ASK, 1, ASK, 2, CARRY, CARRY]]);
+    seed("in-order", &[&[CALL, 1, ASK, 3, ASK, 3, CARRY, REPLY_ERROR, 0, CARRY, REPLY, 1, 3, CARRY]]);
+    seed("quick-ack", &[&call, &[CALL, 1, CALL, 2, CARRY, QUICK_ACK, 0, 0, QUICK_ACK, 1, 0, QUICK_ACK, 1, 1, CARRY]]);
+    seed("salts", &[&call, &[SALTS, 4, CALL, 1, CARRY, WAIT, 160, CALL, 1, CARRY, WAIT, 150, CALL, 1, CARRY]]);
     seeds.push(("clock".into(), [&[60][..], &call, &call].concat()));
     let mut forged = |name: &str, words: &[u8]| {
         let to_client = [&[CALL, 1, CARRY, FORGE_TO_CLIENT][..], &answer, words, &[word::END, CARRY]].concat();
@@ -510,6 +540,8 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     forged("container-nested", &[&[known(MsgContainer::ID), small | 1][..], &nested].concat());
     let bomb = [word::MESSAGE, 1, 3, word::PACKED, 18, word::ZEROS | 15, word::END, word::END];
     forged("container-of-bombs", &[&[known(MsgContainer::ID), small | 3][..], &bomb, &bomb, &bomb].concat());
+    forged("after", &[known(INVOKE_AFTER_MSG), clients, word::PACKED, 3, update, word::END]);
+    forged("after-many", &[known(INVOKE_AFTER_MSGS), vector, small | 2, clients, servers, update]);
     forged("copy", &[&[known(MSG_COPY)][..], &message].concat());
     forged("acks", &[known(types::MsgsAck::ID), vector, small | 2, clients, servers]);
     forged("bad-message", &[known(types::BadMsgNotification::ID), clients, small | 1, word::INT, 16, 0, 0, 0]);

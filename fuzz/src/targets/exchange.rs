@@ -24,10 +24,18 @@ pub static RSA: LazyLock<Arc<RsaPrivateKey>> = LazyLock::new(|| {
 pub const NOW: Time = Time { mono: Duration::from_secs(5), unix: Duration::from_secs(1_750_000_000) };
 
 const SERVER_NONCE: [u8; 16] = [0x5e; 16];
-/// Both primes have 31 bits.
-const PQ: u64 = 1_073_741_827 * 2_147_483_647;
-/// The exponent of the server, which honest ones choose anew each time.
-pub const EXPONENT: [u8; 256] = [0xa7; 256];
+/// Both primes are small, as nobody has the time to look for large ones again and again.
+const PQ: u64 = 32_771 * 65_537;
+/// The exponent of the other end. Short, as all are here: nobody has an hour for each input, and 3 to the power of some thousands
+/// has gone round the prime often enough.
+pub const EXPONENT: [u8; 256] = exponent([0xa7, 0xa7]);
+
+const fn exponent([high, low]: [u8; 2]) -> [u8; 256] {
+    let mut exponent = [0; 256];
+    exponent[254] = high | 0x40;
+    exponent[255] = low;
+    exponent
+}
 
 /// Where bytes of the input are laid over what the server says.
 #[derive(Clone, Copy, PartialEq)]
@@ -226,7 +234,7 @@ pub fn unsealed(sealed: &[u8], (key, iv): &([u8; 32], [u8; 32])) -> Vec<u8> {
     data.split_off(20)
 }
 
-/// Remembers what it gave out.
+/// Remembers what it gave out; of exponents, which are 256 bytes, it gives only two.
 pub struct Recording {
     random: SeededRandom,
     pub drawn: Vec<Vec<u8>>,
@@ -241,6 +249,9 @@ impl Recording {
 impl Random for Recording {
     fn fill(&mut self, buf: &mut [u8]) {
         self.random.fill(buf);
+        if let Ok(whole) = <&mut [u8; 256]>::try_from(&mut *buf) {
+            *whole = exponent([whole[0], whole[1]]);
+        }
         self.drawn.push(buf.to_vec());
     }
 }

@@ -1,12 +1,12 @@
 //! The key exchange of a server with a client that lies.
 
 use moongram::crypto::dh::{DH_GENERATOR, DH_PRIME, modpow, public_value};
-use moongram::crypto::{AuthKey, SeededRandom, new_nonce_hash, sha1, tmp_aes_key_iv};
+use moongram::crypto::{AuthKey, new_nonce_hash, sha1, tmp_aes_key_iv};
 use moongram::mtproto::exchange::{ExchangeError, ServerExchange};
 use moongram::tl::{Reader, functions, types};
 
 use super::Target;
-use super::exchange::{EXPONENT, NOW, RSA, body, plain, seal, unsealed};
+use super::exchange::{EXPONENT, NOW, RSA, Recording, body, plain, seal, unsealed};
 use super::input::Input;
 
 pub const TARGET: Target = Target { name: "exchange_server", run, seeds, memory: (1 << 17, 64) };
@@ -32,7 +32,7 @@ const PLACES: [In; 7] = [In::ReqPq, In::Request, In::Proof, In::Offer, In::Inner
 fn run(data: &[u8]) -> usize {
     let mut input = Input(data);
     let how = input.u8();
-    let mut random = SeededRandom::new(5);
+    let mut random = Recording::new(5);
     let mut server = ServerExchange::new(RSA.clone()).with_taken(move |id| how & 8 != 0 && id & 1 == 0);
     if how & 1 == 0 {
         while !input.is_empty() {
@@ -82,7 +82,7 @@ impl Client<'_> {
     fn tell(
         &mut self,
         server: &mut ServerExchange,
-        random: &mut SeededRandom,
+        random: &mut Recording,
         place: In,
         mut out: Vec<u8>,
     ) -> Result<Vec<u8>, ExchangeError> {
@@ -94,7 +94,7 @@ impl Client<'_> {
         Ok(body(&server.poll_packet().expect("an answer to what was accepted")))
     }
 
-    fn ask(&mut self, server: &mut ServerExchange, random: &mut SeededRandom) -> Result<(), ExchangeError> {
+    fn ask(&mut self, server: &mut ServerExchange, random: &mut Recording) -> Result<(), ExchangeError> {
         let mut out = Vec::new();
         functions::ReqPqMulti { nonce: NONCE }.write(&mut out);
         let answer = self.tell(server, random, In::ReqPq, out)?;

@@ -46,7 +46,6 @@ fn run(data: &[u8]) -> usize {
             let whole = take(std::iter::once(&answer[..]));
             assert!(alike(&whole.clone().err(), &take(pieces(&answer, seed)).err()));
             assert!(signed || whole != Ok(true), "nobody finds the digest by chance");
-            assert!(!signed || whole == Ok(true) || whole.is_err());
         }
     }
     0

@@ -17,7 +17,7 @@
 //! A script must not have `debug.getupvalue` and its like: the functions find their budget in an upvalue.
 
 // Bodies of Lua's C functions consist of calls to Lua's C API.
-#![allow(unsafe_op_in_unsafe_fn)]
+#![allow(unsafe_code, unsafe_op_in_unsafe_fn)]
 
 mod convert;
 mod coroutine;

@@ -20,8 +20,8 @@ use url::Url;
 
 pub(super) use fetch::{Body, Failure, Fetched, Head, Part, Request, Running};
 use grants::Place;
-pub(super) use grants::{WebGrants, missing_grant};
 pub use grants::check_grants;
+pub(super) use grants::{WebGrants, missing_grant};
 use resolver::{Checked, Lookup};
 
 use crate::net::Clock;

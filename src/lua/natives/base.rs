@@ -29,8 +29,10 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
 
     natives.add("next", |lua, runtime, (ok, value): (Option<bool>, Value)| runtime.next(lua, ok, value))?;
     // Of what a script made, too, and past its `__metatable`.
+    #[allow(unsafe_code)]
     // SAFETY: it is a function of Lua's API, called by Lua.
-    natives.value("getmetatable", unsafe { natives.lua.create_c_function(metatable_of)? })?;
+    let metatable_of = unsafe { natives.lua.create_c_function(metatable_of)? };
+    natives.value("getmetatable", metatable_of)?;
     natives.add("note_memory", |lua, runtime, coroutine: Thread| {
         *runtime.memory_place.borrow_mut() = thread::place_of(lua, &coroutine);
         Ok(())
@@ -115,6 +117,7 @@ fn cut(text: &str) -> &str {
 ///
 /// # Safety
 /// To be called by Lua.
+#[allow(unsafe_code)]
 unsafe extern "C-unwind" fn metatable_of(state: *mut mlua::lua_State) -> std::ffi::c_int {
     // SAFETY: one slot is free in every function that Lua calls.
     unsafe {

@@ -7,6 +7,7 @@ use crate::lua::events::{Bundle, FieldContext, MESSAGE_FIELDS, chat_of, matches,
 use crate::lua::filters::How;
 
 pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
+    #[allow(unsafe_code)]
     // SAFETY: only `prelude/message.lua` has it, and gives it what `event_parts` handed out.
     let bundle_at = unsafe { natives.lua.create_c_function(crate::lua::dispatch::bundle_at)? };
     natives.value("bundle_at", bundle_at)?;

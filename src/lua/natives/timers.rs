@@ -116,9 +116,8 @@ fn begin(runtime: &Rc<Runtime>, when: When, function: Function) -> u64 {
             if Rc::strong_count(&turn) > 1 || !this.has_room() {
                 skipped(&this, &when);
             } else {
-                let args = (Value::Nil, Value::Nil);
-                let turn = Some(turn.clone());
-                this.push_job(Job { kind: JobKind::Task, function: function.clone(), args, _turn: turn });
+                let job = Job::new(JobKind::Task, function.clone(), (Value::Nil, Value::Nil));
+                this.push_job(Job { _turn: Some(turn.clone()), ..job });
             }
             due = when.next(&this, at);
         }

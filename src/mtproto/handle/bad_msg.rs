@@ -75,6 +75,7 @@ impl Engine {
             // "It cannot be verified whether the server has received a message with this msg_id or not."
             20 => {
                 calls.into_iter().for_each(|(_, call)| self.lose(call, LostReason::Forgotten));
+                self.send_service_again(service);
                 return Ok(());
             }
             // "Container msg_id is the same as msg_id of a previously received message": somebody who listens has sent the
@@ -89,10 +90,7 @@ impl Engine {
             // comes with bad_server_salt. 64: the next container is another.
             _ => {}
         }
-        // What is right but for its time or its place is right when it is sent again.
-        if matches!(code, 16 | 17 | 32 | 33) {
-            service.into_iter().rev().for_each(|message| self.outbox.push_front(message));
-        }
+        self.send_service_again(service);
         self.send_refused_again(calls, refused, code, now);
         Ok(())
     }
@@ -104,7 +102,7 @@ impl Engine {
             return Ok(());
         };
         self.adopt_salt(new_server_salt, now);
-        service.into_iter().rev().for_each(|message| self.outbox.push_front(message));
+        self.send_service_again(service);
         self.send_refused_again(calls, refused, code, now);
         Ok(())
     }

@@ -15,21 +15,33 @@ impl Engine {
         if within.gzip {
             return Err(InflateError::Nested.into());
         }
-        let message = Message { body: unpacked(message.body)?, ..message };
+        let message = Message { body: self.unpacked(message.body)?, ..message };
         self.handle_message(message, Within { gzip: true, ..within }, now)
     }
-}
 
-/// A query without the `gzip_packed` that may stand beneath its invokeAfterMsg or invokeAfterMsgs, "the outermost wrapper":
-/// <https://core.telegram.org/api/invoking#helper-method-sequence>
-pub(super) fn unpacked_beneath_head(query: Bytes, within: Within) -> Result<Bytes, PacketError> {
-    let head = after_head(&query).filter(|head| query[*head..].starts_with(&GzipPacked::ID.to_le_bytes()));
-    let Some(head) = head else { return Ok(query) };
-    if within.gzip {
-        return Err(InflateError::Nested.into());
+    /// A query without the `gzip_packed` that may stand beneath its invokeAfterMsg or invokeAfterMsgs, "the outermost wrapper":
+    /// <https://core.telegram.org/api/invoking#helper-method-sequence>
+    pub(super) fn unpacked_beneath_head(&mut self, query: Bytes, within: Within) -> Result<Bytes, PacketError> {
+        let head = after_head(&query).filter(|head| query[*head..].starts_with(&GzipPacked::ID.to_le_bytes()));
+        let Some(head) = head else { return Ok(query) };
+        if within.gzip {
+            return Err(InflateError::Nested.into());
+        }
+        let inner = self.unpacked(query.slice(head..))?;
+        Ok([&query[..head], &inner[..]].concat().into())
     }
-    let inner = unpacked(query.slice(head..))?;
-    Ok([&query[..head], &inner[..]].concat().into())
+
+    /// An object without its `gzip_packed`, if it has one. A packet unpacks to so much and no more: a container has room for a
+    /// thousand bombs that are each just small enough.
+    pub(super) fn unpacked(&mut self, object: Bytes) -> Result<Bytes, PacketError> {
+        if object.first_chunk() != Some(&GzipPacked::ID.to_le_bytes()) {
+            return Ok(object);
+        }
+        let packed = GzipPacked::read(&mut Reader::new(&object[4..]))?.packed_data;
+        let unpacked = inflate(packed, self.room)?;
+        self.room -= unpacked.len();
+        Ok(unpacked)
+    }
 }
 
 /// How many bytes the wrapper takes that a query comes after others by.
@@ -46,12 +58,4 @@ fn after_head(query: &[u8]) -> Option<usize> {
         _ => return None,
     }
     Some(query.len() - reader.rest().len())
-}
-
-/// An object without its `gzip_packed`, if it has one.
-pub(super) fn unpacked(object: Bytes) -> Result<Bytes, PacketError> {
-    match object.first_chunk::<4>().map(|id| u32::from_le_bytes(*id)) {
-        Some(GzipPacked::ID) => Ok(inflate(GzipPacked::read(&mut Reader::new(&object[4..]))?.packed_data)?),
-        _ => Ok(object),
-    }
 }

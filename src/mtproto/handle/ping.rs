@@ -140,6 +140,7 @@ impl Engine {
         if let Some(ping) = self.liveness.ping.take_if(|ping| ping.id == ping_id) {
             let took = now.mono.saturating_sub(ping.sent.unwrap_or(now.mono));
             self.ids.accepted(MsgId(msg_id));
+            self.calls.refusals = 0;
             self.clock_at_most(message.id, took, now);
             self.events.push_back(Event::Pong { ping_id, took });
         }

@@ -7,7 +7,6 @@ use super::super::outbox::{Id, Outgoing, What};
 use super::super::packet::{Message, body};
 use super::super::{Event, LostReason, MsgId, PacketError, RpcError, Time};
 use super::Within;
-use super::packed::{unpacked, unpacked_beneath_head};
 use crate::tl::envelope::{MsgContainer, RpcResult};
 use crate::tl::{Reader, Tl, functions, types};
 
@@ -20,8 +19,9 @@ impl Engine {
             return Ok(());
         };
         self.ids.accepted(MsgId(req_msg_id));
+        self.calls.refusals = 0;
         let to = call.handle;
-        let result = unpacked(message.body.slice_ref(result)).and_then(|object| match object.first_chunk::<4>() {
+        let result = self.unpacked(message.body.slice_ref(result)).and_then(|object| match object.first_chunk::<4>() {
             Some(id) if u32::from_le_bytes(*id) == types::RpcError::ID => rpc_error(&object).map(Err),
             _ => Ok(Ok(object)),
         });
@@ -44,7 +44,7 @@ impl Engine {
 
     /// Server: everything that is no service message is a query.
     pub(super) fn handle_query(&mut self, message: Message, within: Within) -> Result<(), PacketError> {
-        let body = unpacked_beneath_head(message.body, within)?;
+        let body = self.unpacked_beneath_head(message.body, within)?;
         self.running.insert(message.id);
         self.events.push_back(Event::Query { msg_id: message.id, body });
         Ok(())

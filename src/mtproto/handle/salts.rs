@@ -35,6 +35,8 @@ pub(in crate::mtproto) struct Salts {
     future: Vec<FutureSalt>,
     /// Client: when to ask for more, in monotonic time; None until the session has begun.
     ask: Option<Duration>,
+    /// Client: when a refusal last made it ask at once.
+    refused: Option<Duration>,
     /// Client: the one that the owner knows of.
     told: i64,
 }
@@ -42,7 +44,7 @@ pub(in crate::mtproto) struct Salts {
 impl Salts {
     pub fn new(base: i64, mut future: Vec<FutureSalt>) -> Salts {
         future.sort_by_key(|salt| salt.valid_since);
-        Salts { base, future, ask: None, told: base }
+        Salts { base, future, ask: None, refused: None, told: base }
     }
 
     /// When salts are to be asked for.
@@ -125,8 +127,16 @@ impl Engine {
         self.salts.future.retain(|salt| i64::from(salt.valid_since) > unix);
         self.salts.base = salt;
         self.note_salt(now);
-        // So may others be that are thought to be known.
-        self.salts.ask = self.salts.ask.map(|_| now.mono);
+        // So may others be that are thought to be known. A server that has another salt each time is not asked each time.
+        let soonest = match self.salts.refused {
+            Some(planned) if planned > now.mono => planned,
+            Some(refused) => now.mono.max(refused + ASK_AGAIN),
+            None => now.mono,
+        };
+        if let Some(ask) = &mut self.salts.ask {
+            *ask = soonest;
+            self.salts.refused = Some(soonest);
+        }
     }
 
     pub(super) fn handle_future_salts(&mut self, message: &Message, now: Time) -> Result<(), PacketError> {
@@ -135,7 +145,8 @@ impl Engine {
         // Of a query for salts, that is: what names a call is no answer to it.
         if self.calls.take_service(MsgId(req_msg_id), functions::GetFutureSalts::ID) {
             let salts = salts.iter().take(MAX_SALTS).map(|Bare(salt)| salt).collect();
-            self.salts = Salts { ask: self.salts.ask, told: self.salts.told, ..Salts::new(self.salts.base, salts) };
+            let Salts { base, ask, refused, told, .. } = self.salts;
+            self.salts = Salts { ask, refused, told, ..Salts::new(base, salts) };
             self.plan_salts(now);
             self.salts.ask = self.salts.ask.max(Some(now.mono + ASK_AGAIN));
         }

@@ -356,3 +356,20 @@ fn a_call_refused_again_and_again_is_given_up() {
     assert_eq!(pair.client_events(), [lost]);
     assert_eq!(pair.client_packets().len(), 0);
 }
+
+#[test]
+fn two_packets_that_were_ahead_of_time_are_sent_again_under_ids_of_their_own() {
+    // The client's clock is ten minutes ahead, and two packets are on their way before the first is refused.
+    let mut pair = Pair::with_server_ahead(-600);
+    let calls = [pair.send(), {
+        pair.client_packets().iter().for_each(|packet| pair.deliver_to_server(packet));
+        pair.send()
+    }];
+    pair.settle();
+    let queries = pair.queries();
+    assert_eq!(queries.len(), 2, "both come in the end");
+    queries.into_iter().for_each(|query| pair.reply(query));
+    pair.settle();
+    let events = pair.client_events();
+    calls.into_iter().for_each(|call| assert!(events.contains(&answer(call)), "{events:?}"));
+}

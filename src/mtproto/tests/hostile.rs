@@ -251,6 +251,18 @@ fn a_gzip_bomb_is_refused() {
 }
 
 #[test]
+fn bombs_that_are_each_just_small_enough_are_refused_together() {
+    let mut pair = Pair::connected();
+    let small = packed(&gzip(&vec![0; 10 << 20]));
+    let body =
+        container(&[Forged::new(later(&pair), 1, small.clone()), Forged::new(msg_id(pair.now.unix, 901, 3), 1, small)]);
+    let packet = contained(&pair, body);
+    pair.deliver_to_client(&packet);
+    assert_eq!(pair.errors, [(Side::Client, PacketError::Inflate(InflateError::Bomb))]);
+    assert_eq!(pair.client_events().len(), 1);
+}
+
+#[test]
 fn a_packed_object_that_is_not_gzip_is_refused() {
     let error = client_refuses(|forged| Forged { body: packed(b"rubbish").to_vec(), ..forged });
     assert_eq!(error, PacketError::Inflate(InflateError::NotGzip));
