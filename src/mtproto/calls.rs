@@ -38,6 +38,9 @@ const ANNOUNCED: usize = 16 << 10;
 const MAX_KEPT: usize = 8192;
 const MAX_KEPT_BYTES: usize = 32 << 20;
 
+/// A query, and the id that it went out under.
+pub(super) type SentCall = (MsgId, Call);
+
 /// A query on its way.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -120,9 +123,9 @@ impl Calls {
     }
 
     /// All messages that went out under this id or in a container of this id: None if there is no such id.
-    pub fn take_refused(&mut self, id: MsgId) -> Option<(Vec<(MsgId, Call)>, Vec<Outgoing>)> {
+    pub fn take_refused(&mut self, id: MsgId) -> Option<(Vec<SentCall>, Vec<Outgoing>)> {
         let in_it = |wire: MsgId, container: Option<MsgId>| wire == id || container == Some(id);
-        let calls: Vec<(MsgId, Call)> = self.sent.extract_if(|wire, call| in_it(*wire, call.container)).collect();
+        let calls: Vec<SentCall> = self.sent.extract_if(|wire, call| in_it(*wire, call.container)).collect();
         let mut service = Vec::new();
         self.refusable.retain(|(wire, container, message)| {
             let refused = in_it(*wire, *container);
@@ -205,7 +208,7 @@ impl Engine {
     ///
     /// They get new ids, but for copies whose container was refused: an earlier copy may come after all, and the server is to
     /// know it again by its id.
-    pub(super) fn send_refused_again(&mut self, mut calls: Vec<(MsgId, Call)>, refused: MsgId, code: i32, now: Time) {
+    pub(super) fn send_refused_again(&mut self, mut calls: Vec<SentCall>, refused: MsgId, code: i32, now: Time) {
         calls.sort_by_key(|(_, call)| std::cmp::Reverse(call.handle));
         for (wire, mut call) in calls {
             call.refused += 1;
@@ -222,7 +225,7 @@ impl Engine {
     }
 
     /// The container of these calls is the copy of one that came before, so they came with it: asks what became of them.
-    pub(super) fn ask_about_repeated(&mut self, calls: Vec<(MsgId, Call)>) {
+    pub(super) fn ask_about_repeated(&mut self, calls: Vec<SentCall>) {
         self.calls.sent.extend(calls);
         self.ask_about_calls();
     }

@@ -8,12 +8,15 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::grants::{Place, WebGrants};
 
+#[cfg(test)]
+type Known = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
+
 /// Who knows the addresses of a name.
 #[derive(Clone)]
 pub(super) enum Lookup {
     System,
     #[cfg(test)]
-    Test(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Test(Arc<Known>),
 }
 
 impl Lookup {

@@ -36,9 +36,11 @@ const MODULES: &[(&str, &str)] = &[
     ("timer", include_str!("../prelude/timer.lua")),
 ];
 
+type Install = fn(&Natives) -> mlua::Result<()>;
+
 /// Modules that cost a state nothing until their global is read: the natives they need, and their source, which returns
 /// the global's value.
-const LAZY: [(&str, fn(&Natives) -> mlua::Result<()>, &str); 6] = [
+const LAZY: [(&str, Install, &str); 6] = [
     ("crypto", crypto::install, include_str!("../prelude/crypto.lua")),
     ("http", http::install, include_str!("../prelude/http.lua")),
     ("json", json::install, include_str!("../prelude/json.lua")),
