@@ -62,7 +62,10 @@ end)
 tg.command("stop", "Stop sending something", function(message, number)
   local stopped
   store.update(tostring(message.chat.id), function(list)
-    stopped = list and table.remove(list, math.tointeger(tonumber(number)) or #list + 1)
+    local at = list and math.tointeger(tonumber(number))
+    if at and list[at] then
+      stopped = table.remove(list, at)
+    end
     return list
   end)
   if not stopped then

@@ -79,6 +79,7 @@ pub const NAMES: &[Name] = &[
     name("tg.forward_messages", "(chat, from_chat, ids, options?) -> message|message[]"),
     name("tg.get_me", "() -> user"),
     name("tg.html", "(format, ...) -> string"),
+    name("tg.in_order", "(...) -> ..."),
     name("tg.invoke", "(method, fields?) -> any"),
     name("tg.is", "(err, pattern) -> boolean"),
     name("tg.me", ""),

@@ -10,15 +10,15 @@ use crate::forge::*;
 use crate::server::{Refuse, SALT, Server};
 use crate::{Client, QUERY, within};
 
-/// A server that refuses everything is asked again so often and no more; then the call ends, and is known not to have been done.
-async fn refused_for_ever(refuse: Refuse) {
+/// A server that refuses everything is asked again so often and no more; then the call ends.
+async fn refused_for_ever(refuse: Refuse, certainly_not_done: bool) {
     let server = Server::honest().await;
     let client = Client::new(&server, Some(server.key.clone()));
     client.works("before").await;
     server.refuse(refuse);
     let before = server.packets.load(Ordering::Acquire);
     let failure = within(client.connection.call(Bytes::from_static(QUERY))).await;
-    assert_eq!(failure, Err(CallFailure::Lost { certainly_not_done: true }), "{refuse:?}");
+    assert_eq!(failure, Err(CallFailure::Lost { certainly_not_done }), "{refuse:?}");
     // Whatever else the client had to say has its end, too.
     let mut last = server.packets.load(Ordering::Acquire);
     for _ in 0..100 {
@@ -38,10 +38,16 @@ async fn refused_for_ever(refuse: Refuse) {
 
 #[tokio::test]
 async fn refusals_without_end_are_given_up() {
-    for code in [16, 17, 18, 19, 32, 33, 34, 35, 48, 64, 99] {
-        refused_for_ever(Refuse::Message(code)).await;
+    for code in [16, 17, 18, 32, 33, 34, 35, 48, 64, 99] {
+        refused_for_ever(Refuse::Message(code), true).await;
     }
-    refused_for_ever(Refuse::Salt).await;
+    refused_for_ever(Refuse::Salt, true).await;
+}
+
+/// It says that the container came before, and does not say what became of what was in it.
+#[tokio::test]
+async fn a_server_that_says_without_end_to_have_everything_is_given_up() {
+    refused_for_ever(Refuse::Message(19), false).await;
 }
 
 #[tokio::test]

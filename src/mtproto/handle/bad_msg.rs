@@ -81,7 +81,10 @@ impl Engine {
             // "Container msg_id is the same as msg_id of a previously received message": somebody who listens has sent the
             // packet before us, or once more. What is in it must not be done under other ids as well.
             19 => {
-                self.ask_about_repeated(calls);
+                if !calls.is_empty() {
+                    self.ask_about_repeated(calls);
+                }
+                self.send_service_again(service);
                 return Ok(());
             }
             // The server has seen higher seqnos than ours in this session.
