@@ -58,6 +58,41 @@ async fn scripts_are_listed_with_how_they_fare() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_handlers_of_a_script_are_listed_with_calls_errors_and_time() {
+    let mut town = Town::with(&[(
+        "scripts/two.lua",
+        "tg.command('fail', function() error('oh') end)\ntg.on_message(function(m) m:reply('heard') end)",
+    )])
+    .await;
+    let program = town.run("two is live");
+    town.say("/fail");
+    town.say("x");
+    assert_eq!(town.reply().await, "heard");
+    // The reply is here before its handler has returned.
+    let rows = loop {
+        let out = town.succeed(&["scripts", "list", "two", "--json"]).join("\n");
+        let rows: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        if rows[0]["time"].as_f64() > Some(0.0) && rows[1]["time"].as_f64() > Some(0.0) {
+            break rows;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    let row = |line: u32| {
+        let place = format!("two.lua:{line}");
+        rows.as_array().and_then(|rows| rows.iter().find(|row| row["place"] == *place)).expect("it is listed")
+    };
+    let figures = |line| (row(line)["event"].as_str(), row(line)["calls"].as_u64(), row(line)["errors"].as_u64());
+    assert_eq!(figures(1), (Some("message"), Some(1), Some(1)));
+    assert_eq!(figures(2), (Some("message"), Some(1), Some(0)));
+    assert!(row(2)["p99"].as_f64() >= row(2)["time"].as_f64(), "{rows}");
+    let out = town.succeed(&["scripts", "list", "two"]);
+    assert!(out[0].starts_with("HANDLER") && out.len() == 3, "{out:?}");
+    let err = town.fail(&["scripts", "list", "tow"]);
+    assert!(err.contains("did you mean two?"), "{err}");
+    program.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_script_stays_stopped_until_it_is_started() {
     let mut town = town().await;
     let program = town.run("count is live");

@@ -65,7 +65,9 @@ async fn run(host: &mut Asker, script: &Option<String>, code: String) -> Result<
             eprintln!("{problem}");
             Ok(false)
         }
-        Answer::Scripts(_) => bail!("the host answered something else: is it of another version?"),
+        Answer::Scripts(_) | Answer::Handlers(_) => {
+            bail!("the host answered something else: is it of another version?")
+        }
     }
 }
 

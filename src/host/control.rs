@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWr
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::handle::{Handle, Row};
+use super::handle::{Handle, HandlerRow, Row};
 
 /// Bytes of one line; longer ones end the connection.
 const MAX_LINE: u64 = 1 << 20;
@@ -24,6 +24,10 @@ const MAX_CONNECTIONS: usize = 32;
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     List,
+    /// The handlers of a script, with what they took.
+    Handlers {
+        script: String,
+    },
     /// All that are not stopped, where no script is named.
     Reload {
         script: Option<String>,
@@ -45,6 +49,7 @@ pub enum Ask {
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     Scripts(Vec<Row>),
+    Handlers(Vec<HandlerRow>),
     Text(String),
     /// A sentence for the operator.
     Error(String),
@@ -148,6 +153,7 @@ async fn converse(mut stream: UnixStream, host: &Handle) -> io::Result<()> {
 async fn answer(host: &Handle, ask: Ask) -> Answer {
     let result = match ask {
         Ask::List => Ok(Answer::Scripts(host.list().await)),
+        Ask::Handlers { script } => host.handlers(script).await.map(Answer::Handlers),
         Ask::Reload { script } => host.reload(script).await.map(Answer::Scripts),
         Ask::Start { script } => host.start(script).await.map(|row| Answer::Scripts(vec![row])),
         Ask::Stop { script } => host.stop_script(script).await.map(|row| Answer::Scripts(vec![row])),

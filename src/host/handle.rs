@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::config::Config;
-use crate::lua::Reason;
+use crate::lua::{HandlerStats, Reason};
 use crate::net::Clock;
 
 /// What happened to a script, for whoever shows it.
@@ -66,12 +66,43 @@ pub struct Row {
     /// Handlers that its version has called, and errors that they raised.
     pub calls: u64,
     pub errors: u64,
+    /// Seconds that the handlers of its version kept chats waiting.
+    pub time: f64,
     /// Why it failed, or was stopped.
     pub message: Option<String>,
 }
 
+/// One handler of a script, as lists show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandlerRow {
+    /// `file:line` where it was registered.
+    pub place: String,
+    /// `message`, `callback_query` …
+    pub event: String,
+    pub calls: u64,
+    pub errors: u64,
+    /// Seconds, from each call until it returned, or waited in `ask`, `wait_for` or `sleep`: all calls together, and the time that
+    /// 99 of a hundred stay within.
+    pub time: f64,
+    pub p99: f64,
+}
+
+impl From<HandlerStats> for HandlerRow {
+    fn from(stats: HandlerStats) -> HandlerRow {
+        HandlerRow {
+            place: stats.place,
+            event: stats.event.to_owned(),
+            calls: stats.calls,
+            errors: stats.errors,
+            time: stats.total.as_secs_f64(),
+            p99: stats.p99.as_secs_f64(),
+        }
+    }
+}
+
 pub(super) enum Request {
     List(oneshot::Sender<Vec<Row>>),
+    Handlers(String, oneshot::Sender<Result<Vec<HandlerRow>, String>>),
     IsIdle(oneshot::Sender<bool>),
     /// All scripts where no name is given.
     Reload(Option<String>, oneshot::Sender<Result<Vec<Row>, String>>),
@@ -92,6 +123,11 @@ pub struct Handle {
 impl Handle {
     pub async fn list(&self) -> Vec<Row> {
         self.ask(Request::List).await.unwrap_or_default()
+    }
+
+    /// The handlers of a script, those first that took most time; no more than a thousand.
+    pub async fn handlers(&self, script: String) -> Result<Vec<HandlerRow>, String> {
+        self.ask(|answer| Request::Handlers(script, answer)).await.unwrap_or_else(ended)
     }
 
     /// Whether no update is queued and no handler runs.

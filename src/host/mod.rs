@@ -16,5 +16,5 @@ mod watch;
 
 pub use changes::needs_restart;
 pub use folder::{Found, Listing, Selection, list, script_at};
-pub use handle::{Event, Handle, Host, Row, State};
+pub use handle::{Event, Handle, HandlerRow, Host, Row, State};
 pub use supervisor::{Options, spec};

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::folder::Found;
-use super::handle::{Row, State as Condition};
+use super::handle::{HandlerRow, Row, State as Condition};
 use super::links::Links;
 use crate::lua::{self, Env, Inbox, LoadError, Reason, ScriptSpec, State, Version};
 
+/// Handlers that a list shows: a line of the control socket has its bound, and nobody reads more.
+const MAX_HANDLERS: usize = 1_000;
 /// A version that has not told its state after so long is stuck: each handler ends well before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// A second save is one that comes later than this: an editor may write twice.
@@ -112,6 +114,15 @@ impl Slot {
         self.deaths.len() < DEATHS
     }
 
+    /// The handlers of the version that runs, those first that took most time, and then the busiest.
+    pub fn handlers(&self) -> Vec<HandlerRow> {
+        let stats = self.running.as_ref().map(|running| running.version.handler_stats()).unwrap_or_default();
+        let mut rows: Vec<HandlerRow> = stats.into_iter().map(HandlerRow::from).collect();
+        rows.sort_by(|a, b| b.time.total_cmp(&a.time).then(b.calls.cmp(&a.calls)));
+        rows.truncate(MAX_HANDLERS);
+        rows
+    }
+
     pub fn row(&self, name: &str) -> Row {
         let version = self.running.as_ref().map(|running| &running.version);
         let stats = version.map(Version::stats).unwrap_or_default();
@@ -130,6 +141,7 @@ impl Slot {
             memory: stats.memory,
             calls: stats.calls,
             errors: stats.errors,
+            time: stats.time.as_secs_f64(),
             message: self.stopped.map(|stopped| stopped.reason(name)).or_else(|| self.failed.clone()),
         }
     }

@@ -303,6 +303,11 @@ impl Supervisor {
     async fn answer(&mut self, request: Request) {
         match request {
             Request::List(answer) => drop(answer.send(self.rows())),
+            Request::Handlers(script, answer) => {
+                let known = self.known(&script).map(drop);
+                let rows = known.map(|()| self.slots.get(&script).map(Slot::handlers).unwrap_or_default());
+                let _ = answer.send(rows);
+            }
             Request::IsIdle(answer) => {
                 let mut running = self.slots.values().filter_map(|slot| slot.running.as_ref());
                 let _ = answer.send(running.all(|running| running.inbox.is_idle()));

@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::filters::{Evaluation, How, Node};
 use super::handlers::{Handler, Plan};
 use super::inbox::Claim;
+use super::profile::Call;
 use super::runtime::{AGAIN, EVENT, FAILED, Outcome, PLAIN, Runtime, Step};
 use crate::client::Update;
 
@@ -25,6 +26,8 @@ pub(super) struct Run {
     pub continued: bool,
     /// The handler that runs, or ran last.
     pub handler: Option<Rc<Handler>>,
+    /// Of the handler, of `tg.on_error` as well, that runs or ran last.
+    pub call: Option<Call>,
     kind: EventKind,
     plan: Rc<Plan>,
     group: usize,
@@ -52,6 +55,7 @@ impl Run {
             stopped: false,
             continued: false,
             handler: None,
+            call: None,
             kind,
             plan: runtime.handlers.plan(kind),
             group: if withheld { usize::MAX } else { 0 },
@@ -164,6 +168,7 @@ impl Runtime {
     pub fn took_result(&self, lua: &Lua, run: &mut Run, result: Result<Value, Fault>) {
         let was_error_handler = std::mem::take(&mut run.in_error_handler);
         if let Some(leaf) = run.asked.take() {
+            self.moment.set(None);
             let answer = match result {
                 Ok(value) => !matches!(value, Value::Nil | Value::Boolean(false)),
                 Err(fault) => {
@@ -173,6 +178,12 @@ impl Runtime {
             };
             run.answers.push((leaf, answer));
             return;
+        }
+        if let Some(call) = &mut run.call {
+            call.end(|| self.ends());
+            if result.is_err() {
+                call.failed();
+            }
         }
         if was_error_handler {
             if let Err(fault) = result {
@@ -206,6 +217,7 @@ impl Runtime {
     pub fn advance(self: &Rc<Self>, lua: &Lua, run: &mut Run) -> mlua::Result<Option<Step>> {
         if let Some((error, handler)) = run.errors.pop() {
             run.in_error_handler = true;
+            self.begin_call(run, &handler);
             let function = Value::Function(handler.function.clone());
             return Ok(Some((Some(FAILED), function, error, Value::Nil, Value::Nil, Value::Nil)));
         }
@@ -231,6 +243,7 @@ impl Runtime {
             Some(Found::Handler(handler, how)) => {
                 self.shared.count_call();
                 run.handler = Some(handler.clone());
+                self.begin_call(run, &handler);
                 if handler.event == EventKind::RawUpdate {
                     let raw = crate::tl::decode_object(update.raw()).map_err(mlua::Error::external)?;
                     let raw = object_to_lua(lua, &raw)?;
@@ -240,6 +253,12 @@ impl Runtime {
                 self.event_step(lua, run, handler.function.clone(), how).map(Some)
             }
         }
+    }
+
+    fn begin_call(&self, run: &mut Run, handler: &Handler) {
+        let mut call = Call::of(&handler.profile);
+        call.begin(self.begins());
+        run.call = Some(call);
     }
 
     fn ask_filter(&self, lua: &Lua, run: &mut Run, function: mlua::Function) -> mlua::Result<Step> {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use mlua::Function;
 use regex::RegexSet;
@@ -10,6 +11,7 @@ use regex::RegexSet;
 use super::events::{EventKind, View};
 use super::filters::{Filter, Node, name_after, with_lower};
 use super::outside::Held;
+use super::profile::{Profile, Profiles};
 
 /// Handlers that a script may have; each update may ask all of them.
 const MOST: usize = 10_000;
@@ -30,6 +32,7 @@ pub(super) struct Handler {
     pub place: String,
     /// Of how many filters its own is made.
     pub filters: usize,
+    pub profile: Arc<Profile>,
     _held: Held,
     removed: Cell<bool>,
 }
@@ -50,6 +53,7 @@ pub struct CommandInfo {
 /// All handlers of a version.
 #[derive(Default)]
 pub(super) struct Handlers {
+    profiles: Arc<Profiles>,
     all: RefCell<Vec<Rc<Handler>>>,
     next_id: Cell<u64>,
     plans: RefCell<[Option<Rc<Plan>>; EventKind::ALL.len()]>,
@@ -71,6 +75,11 @@ pub(super) struct Registration {
 }
 
 impl Handlers {
+    /// Whose figures are kept in `profiles`.
+    pub fn new(profiles: Arc<Profiles>) -> Handlers {
+        Handlers { profiles, ..Handlers::default() }
+    }
+
     /// The handler's number; the error is for the script.
     pub fn add(&self, registration: Registration) -> Result<u64, String> {
         let Registration { event, group, filter, function, place, held } = registration;
@@ -87,8 +96,10 @@ impl Handlers {
         let id = self.next_id.get() + 1;
         self.next_id.set(id);
         let filter = filter.map(|filter| filter.node);
-        let handler =
-            Handler { id, event, group, filter, function, place, filters, _held: held, removed: Cell::new(false) };
+        let profile = Arc::new(Profile::new(event.name(), place.clone()));
+        self.profiles.add(profile.clone());
+        let removed = Cell::new(false);
+        let handler = Handler { id, event, group, filter, function, place, filters, profile, _held: held, removed };
         self.all.borrow_mut().push(Rc::new(handler));
         self.forget_plans();
         Ok(id)
@@ -100,6 +111,7 @@ impl Handlers {
         let Some(at) = all.iter().position(|handler| handler.id == id) else { return false };
         let handler = all.remove(at);
         handler.removed.set(true);
+        self.profiles.remove(&handler.profile);
         self.filters.set(self.filters.get() - handler.filters);
         drop(all);
         self.forget_plans();

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mlua::{Function, IntoLua, LightUserData, Lua, Value};
 use tokio::sync::Notify;
@@ -27,6 +28,7 @@ use super::login_codes::LoginCodes;
 use super::order::Branch;
 use super::outside::Outside;
 use super::pool::Pool;
+use super::profile::Call;
 use super::spec::{Env, ScriptSpec};
 use super::strikes::Strikes;
 use super::version::Shared;
@@ -100,6 +102,8 @@ pub(super) struct Runtime {
     pub(super) pool: Pool,
     pub(super) waits: Waits,
     pub(super) turn: Cell<u32>,
+    /// When the last call ended, where nothing else has run since: the next one begins then.
+    pub(super) moment: Cell<Option<Duration>>,
     pub(super) jobs: RefCell<VecDeque<Job>>,
     /// Waits that have ended, with how.
     pub(super) done: RefCell<VecDeque<(u64, Outcome)>>,
@@ -120,13 +124,15 @@ pub(super) struct Job {
     pub args: (Value, Value),
     /// Its place in a `tg.in_order`.
     pub branch: Option<Rc<Branch>>,
+    /// Of a handler, which is measured.
+    pub call: Option<Call>,
     /// Of a timer, which holds the other end: a timer has one turn at a time.
     pub _turn: Option<Rc<()>>,
 }
 
 impl Job {
     pub fn new(kind: JobKind, function: Function, args: (Value, Value)) -> Job {
-        Job { kind, function, args, branch: None, _turn: None }
+        Job { kind, function, args, branch: None, call: None, _turn: None }
     }
 
     /// Whether the inbox is busy while it runs: the top level runs before there is anything to be busy with.
@@ -197,9 +203,9 @@ impl Runtime {
             env,
             inbox,
             number,
+            handlers: Handlers::new(shared.profiles.clone()),
             shared,
             phase: Cell::new(Phase::Loading),
-            handlers: Handlers::default(),
             waiters: Waiters::default(),
             prelude: OnceCell::new(),
             unload: RefCell::default(),
@@ -214,6 +220,7 @@ impl Runtime {
             pool: Pool::default(),
             waits: Waits::default(),
             turn: Cell::new(0),
+            moment: Cell::new(None),
             jobs: RefCell::default(),
             done: RefCell::default(),
             wake: Notify::new(),
@@ -248,7 +255,8 @@ impl Runtime {
     ) -> mlua::Result<()> {
         let argument = argument.into_lua(lua)?;
         for handler in self.handlers.of(event) {
-            self.push_job(Job::new(kind, handler.function.clone(), (argument.clone(), Value::Nil)));
+            let job = Job::new(kind, handler.function.clone(), (argument.clone(), Value::Nil));
+            self.push_job(Job { call: Some(Call::of(&handler.profile)), ..job });
         }
         Ok(())
     }
@@ -260,6 +268,20 @@ impl Runtime {
         let kind = JobKind::Console(self.console.open(answer));
         self.push_job(Job::new(kind, function, (code, Value::Nil)));
         Ok(())
+    }
+
+    // Time
+
+    /// When what begins now begins.
+    pub(super) fn begins(&self) -> Duration {
+        self.moment.take().unwrap_or_else(|| self.env.clock.mono())
+    }
+
+    /// When what ends now ends.
+    pub(super) fn ends(&self) -> Duration {
+        let now = self.env.clock.mono();
+        self.moment.set(Some(now));
+        now
     }
 
     // Waits

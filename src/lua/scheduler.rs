@@ -50,7 +50,7 @@ impl Runtime {
                 None => Ok(value),
             };
             match task {
-                Task::Job(job) => self.end_job(lua, &job, result),
+                Task::Job(job) => self.end_job(lua, job, result),
                 Task::Update(run) => match self.go_through(lua, current, run, result) {
                     Ok(step) => return Ok(step),
                     Err(claim) => next_claim = claim,
@@ -126,7 +126,10 @@ impl Runtime {
     }
 
     fn next_job(&self, current: usize) -> Option<Step> {
-        let job = if self.is_halted() { None } else { self.jobs.borrow_mut().pop_front() }?;
+        let mut job = if self.is_halted() { None } else { self.jobs.borrow_mut().pop_front() }?;
+        if let Some(call) = &mut job.call {
+            call.begin(self.begins());
+        }
         let step = (
             Some(PLAIN),
             Value::Function(job.function.clone()),
@@ -148,7 +151,14 @@ impl Runtime {
         self.phase.get() == Phase::Active && self.pool.busy() < self.spec.limits.running + self.waits.releasing()
     }
 
-    fn end_job(&self, lua: &Lua, job: &Job, result: Result<Value, Fault>) {
+    fn end_job(&self, lua: &Lua, mut job: Job, result: Result<Value, Fault>) {
+        self.moment.set(None);
+        if let Some(call) = &mut job.call {
+            call.end(|| self.ends());
+            if result.is_err() {
+                call.failed();
+            }
+        }
         if job.kind == JobKind::Main {
             *self.main_result.borrow_mut() = Some(result.map(drop));
             return;
@@ -269,6 +279,7 @@ impl Runtime {
     fn run_worker(self: &Rc<Self>, lua: &Lua, index: usize, entry: Entry) -> mlua::Result<Option<(usize, Entry)>> {
         let Some(thread) = self.pool.thread(index) else { return Ok(None) };
         self.pool.current.set(Some(index));
+        self.moment.set(None);
         self.begin_anew();
         let resumed = match entry {
             Entry::Begin => thread::resume(lua, &thread, ()),
@@ -302,7 +313,7 @@ impl Runtime {
         match task {
             Some(Task::Update(run)) => Ok(self.replace_worker(lua, thread, run, fault)),
             Some(Task::Job(job)) => {
-                self.end_job(lua, &job, Err(fault));
+                self.end_job(lua, job, Err(fault));
                 Ok(None)
             }
             None => {
@@ -367,10 +378,16 @@ impl Runtime {
         self.pool.with_task(index, |task| match task {
             Task::Update(run) if wait == Wait::Call => self.inbox.suspend(&mut run.claim),
             Task::Update(run) => {
+                run.call.iter_mut().for_each(|call| call.end(|| self.ends()));
                 run.released = true;
                 self.inbox.release(&mut run.claim, wait.is_work());
             }
-            Task::Job(job) if !wait.is_work() && job.is_work() => self.inbox.work(false),
+            Task::Job(job) if wait != Wait::Call => {
+                job.call.iter_mut().for_each(|call| call.end(|| self.ends()));
+                if !wait.is_work() && job.is_work() {
+                    self.inbox.work(false);
+                }
+            }
             Task::Job(_) => {}
         });
     }

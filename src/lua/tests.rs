@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Env, Inbox, Limits, LoadError, Reason, ScriptSpec, State, Version, load};
+use bytes::Bytes;
+
+use super::{Env, HandlerStats, Inbox, Limits, LoadError, Reason, ScriptSpec, State, Version, load};
 use crate::client::Client;
 use crate::net::Clock;
+use crate::tl::{Object, Value, encode};
 
 /// A folder with scripts, and a client that is connected to nothing.
 struct World {
@@ -331,4 +334,66 @@ async fn a_timer_whose_function_still_runs_is_left_out() {
     fired_after(&version, &clock, minute / 2, 1).await;
     fired_after(&version, &clock, minute / 2, 2).await;
     version.stop().await;
+}
+
+fn message(id: i32, text: &str) -> Bytes {
+    let message = Object::new("message")
+        .with("id", id)
+        .with("peer_id", Object::new("peerUser").with("user_id", 7i64))
+        .with("date", 1)
+        .with("message", text);
+    let update = Object::new("updateNewMessage").with("message", message).with("pts", id).with("pts_count", 1);
+    let updates = Object::new("updates")
+        .with("updates", vec![Value::Object(update)])
+        .with("users", Vec::<Value>::new())
+        .with("chats", Vec::<Value>::new())
+        .with("date", 1)
+        .with("seq", 0);
+    let mut bytes = Vec::new();
+    encode(&updates, &mut bytes).unwrap();
+    bytes.into()
+}
+
+#[tokio::test]
+async fn each_handler_has_its_calls_errors_and_time_and_a_person_s_time_is_not_its_own() {
+    let world = World::new(&[(
+        "hello.lua",
+        "tg.on_start(function() end)
+        tg.on_message(filters.regex('boom'), function() error('oh') end)
+        tg.on_message(filters.regex('slow'), function(m) for _ = 1, 1e5 do end; script.state.slept = true; tg.sleep(60) end)
+        tg.on_message(function() end):remove()
+        tg.on_message(function() end)",
+    )]);
+    let clock = Clock::real();
+    let inbox = world.inbox();
+    let env = Env::new(world.client.clone(), clock.clone());
+    let version = load(Arc::new(world.spec("hello.lua")), env, inbox, None).await.unwrap();
+    version.activate(Reason::Start);
+    for (id, text) in (1..).zip(["boom", "slow", "boom", "x"]) {
+        world.client.feed(message(id, text));
+    }
+    let calls = |stats: &[HandlerStats]| stats.iter().map(|stats| (stats.calls, stats.errors)).collect::<Vec<_>>();
+    let expected = [(1, 0), (2, 2), (1, 0), (1, 0)];
+    let stats = clock
+        .timeout(Duration::from_secs(20), async {
+            loop {
+                let stats = version.handler_stats();
+                if calls(&stats) == expected && stats[3].total > Duration::ZERO {
+                    break stats;
+                }
+                clock.sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("{:?}", version.handler_stats()));
+    let names: Vec<_> = stats.iter().map(|stats| (stats.event, stats.place.as_str())).collect();
+    assert_eq!(
+        names,
+        [("start", "hello.lua:1"), ("message", "hello.lua:2"), ("message", "hello.lua:3"), ("message", "hello.lua:5")]
+    );
+    let slow = &stats[2];
+    assert!(slow.total > Duration::ZERO && slow.total < Duration::from_secs(30), "{slow:?}");
+    assert!(slow.p99 >= slow.total && slow.p99 <= slow.total * 2, "{slow:?}");
+    let all: Duration = stats.iter().map(|stats| stats.total).sum();
+    assert_eq!(version.stats().time, all);
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use mlua::Lua;
@@ -18,6 +19,7 @@ use super::events::EventKind;
 use super::handlers::CommandInfo;
 use super::inbox::Inbox;
 use super::natives;
+use super::profile::{HandlerStats, Profiles};
 use super::runtime::{Job, JobKind, Phase, Runtime};
 use super::sandbox;
 use super::spec::{Env, ScriptSpec};
@@ -57,6 +59,8 @@ pub struct Stats {
     pub calls: u64,
     /// Errors that they raised.
     pub errors: u64,
+    /// Time of the handlers that are registered.
+    pub time: Duration,
 }
 
 /// The numbers that the host reads while the script's thread writes them.
@@ -67,6 +71,7 @@ pub(super) struct Shared {
     running: AtomicUsize,
     memory: AtomicUsize,
     handlers: AtomicUsize,
+    pub profiles: Arc<Profiles>,
     pub beat: Arc<Beat>,
     /// The version was stopped for what it did.
     halted: AtomicBool,
@@ -250,7 +255,13 @@ impl Version {
             handlers: self.handlers(),
             calls: self.shared.calls.load(Ordering::Relaxed),
             errors: self.shared.errors.load(Ordering::Relaxed),
+            time: self.shared.profiles.total(),
         }
+    }
+
+    /// How each of its handlers has fared, in the order of their registration.
+    pub fn handler_stats(&self) -> Vec<HandlerStats> {
+        self.shared.profiles.stats()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::lua::events::EventKind;
 use crate::lua::filters::{Command, DEFAULT_PREFIX, Filter, Leaf, NAMED, Node, Pattern, PeerSet};
 use crate::lua::handlers::Registration;
 use crate::lua::outside::Held;
+use crate::lua::profile::PROFILE_BYTES;
 use crate::lua::runtime::Runtime;
 
 /// The automaton of one expression may take so many bytes; what is small is counted as no more than the least.
@@ -83,7 +84,7 @@ pub(super) fn install(natives: &Natives) -> mlua::Result<()> {
             let Some(kind) = EventKind::by_name(&event) else { return Ok(Err(format!("there is no event {event}"))) };
             let filter = given.as_ref().map(filter).transpose()?;
             let place = place(lua).trim_end_matches(": ").to_owned();
-            let held = runtime.outside.hold(lua, HANDLER_BYTES + place.len());
+            let held = runtime.outside.hold(lua, HANDLER_BYTES + PROFILE_BYTES + 2 * place.len());
             Ok(held.and_then(|held| {
                 let group = group.unwrap_or(0);
                 runtime.handlers.add(Registration { event: kind, group, filter, function, place, held })
