@@ -10,6 +10,7 @@
 //! ```
 
 mod addresses;
+mod commands;
 mod config;
 mod core;
 mod endings;
@@ -19,6 +20,8 @@ mod invoke;
 mod order;
 mod peers;
 mod resolve;
+#[cfg(test)]
+pub(crate) mod sample;
 mod sign_in;
 mod start;
 mod subscription;
@@ -35,6 +38,7 @@ use crate::net::Clock;
 use crate::storage::{Session, UpdateState};
 use crate::tl::functions;
 
+pub use commands::{BotCommand, MAX_COMMANDS};
 pub use config::{Config, Dc, Me, SessionAt, SignIn, WebSockets};
 pub use error::{CallError, RpcError};
 pub use order::Turn;

@@ -7,6 +7,7 @@ pub mod control;
 mod folder;
 mod handle;
 mod links;
+mod menu;
 mod places;
 mod slot;
 mod supervisor;

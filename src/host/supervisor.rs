@@ -15,6 +15,7 @@ use super::config::Config;
 use super::folder::{self, Found, Listing};
 use super::handle::{Event, Handle, Host, Request, Row};
 use super::links::Links;
+use super::menu::Menu;
 use super::slot::{Carry, Load, NotReplaced, Running, SAVED_TWICE, Slot, Stopped, hash_of, replace};
 use super::watch::{Change, POLL_EVERY, Watch};
 use crate::client::Client;
@@ -67,6 +68,7 @@ impl Host {
             problems: BTreeMap::new(),
             events: events.clone(),
             deaths,
+            menu: Menu::start(client.clone(), clock.clone()),
             console: None,
             next_look: Duration::ZERO,
         };
@@ -93,6 +95,7 @@ struct Supervisor {
     events: broadcast::Sender<Event>,
     /// Tells of versions whose threads have ended, by script and number.
     deaths: mpsc::UnboundedSender<(String, u64)>,
+    menu: Menu,
     /// The state that `moongram repl` runs lines in, once one was typed.
     console: Option<Version>,
     /// When linked files are looked at again, on the clock's monotonic scale.
@@ -108,6 +111,8 @@ impl Supervisor {
         mut died: mpsc::UnboundedReceiver<(String, u64)>,
     ) {
         loop {
+            let running = self.slots.values().filter_map(|slot| slot.running.as_ref());
+            self.menu.offer(running.flat_map(|running| running.version.commands()));
             let vanishing = self.slots.values().filter_map(|slot| slot.gone_since).min();
             let removal = async {
                 match vanishing {

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::broadcast;
 
 use super::config::Config;
 use super::{Event, Host, Options, State};
-use crate::client::Client;
+use crate::client::{Client, sample};
 use crate::net::Clock;
-use crate::tl::{Object, Value, encode};
 
 const DIES: &str = "\
 tg.on_message(filters.regex('^die'), function(m) die() end)
@@ -42,22 +40,7 @@ impl World {
 
     fn say(&mut self, text: &str) {
         self.fed += 1;
-        let message = Object::new("message")
-            .with("id", self.fed)
-            .with("peer_id", Object::new("peerUser").with("user_id", 7_i64))
-            .with("date", 1)
-            .with("message", text);
-        let update =
-            Object::new("updateNewMessage").with("message", message).with("pts", self.fed).with("pts_count", 1);
-        let updates = Object::new("updates")
-            .with("updates", vec![Value::Object(update)])
-            .with("users", Vec::<Value>::new())
-            .with("chats", Vec::<Value>::new())
-            .with("date", 1)
-            .with("seq", 0);
-        let mut bytes = Vec::new();
-        encode(&updates, &mut bytes).expect("it encodes");
-        self.client.feed(Bytes::from(bytes));
+        self.client.feed(sample::message(self.fed, 7, text));
     }
 
     async fn event(&mut self, what: impl Fn(&Event) -> bool) -> Event {

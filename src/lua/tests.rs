@@ -5,12 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::{Env, HandlerStats, Inbox, Limits, LoadError, Reason, ScriptSpec, State, Version, load};
-use crate::client::Client;
+use crate::client::{Client, sample};
 use crate::net::Clock;
-use crate::tl::{Object, Value, encode};
 
 /// A folder with scripts, and a client that is connected to nothing.
 struct World {
@@ -336,24 +333,6 @@ async fn a_timer_whose_function_still_runs_is_left_out() {
     version.stop().await;
 }
 
-fn message(id: i32, text: &str) -> Bytes {
-    let message = Object::new("message")
-        .with("id", id)
-        .with("peer_id", Object::new("peerUser").with("user_id", 7i64))
-        .with("date", 1)
-        .with("message", text);
-    let update = Object::new("updateNewMessage").with("message", message).with("pts", id).with("pts_count", 1);
-    let updates = Object::new("updates")
-        .with("updates", vec![Value::Object(update)])
-        .with("users", Vec::<Value>::new())
-        .with("chats", Vec::<Value>::new())
-        .with("date", 1)
-        .with("seq", 0);
-    let mut bytes = Vec::new();
-    encode(&updates, &mut bytes).unwrap();
-    bytes.into()
-}
-
 #[tokio::test]
 async fn each_handler_has_its_calls_errors_and_time_and_a_person_s_time_is_not_its_own() {
     let world = World::new(&[(
@@ -370,7 +349,7 @@ async fn each_handler_has_its_calls_errors_and_time_and_a_person_s_time_is_not_i
     let version = load(Arc::new(world.spec("hello.lua")), env, inbox, None).await.unwrap();
     version.activate(Reason::Start);
     for (id, text) in (1..).zip(["boom", "slow", "boom", "x"]) {
-        world.client.feed(message(id, text));
+        world.client.feed(sample::message(id, 7, text));
     }
     let calls = |stats: &[HandlerStats]| stats.iter().map(|stats| (stats.calls, stats.errors)).collect::<Vec<_>>();
     let expected = [(1, 0), (2, 2), (1, 0), (1, 0)];
