@@ -71,6 +71,7 @@
 //! |---|---|
 //! | a saved script answers the next message, on the same connection | `tests/play.rs` |
 //! | `kill -9` loses nothing and needs no new key | `tests/kill.rs` |
+//! | the list of commands that Telegram shows follows the scripts | `tests/menu.rs` |
 //! | what `store` returned from is on the disk, whatever is killed | `tests/store_kill.rs`, `storage/store/tests.rs` |
 //! | no path of a script leads out of its data folder | `lua/data/tests.rs` |
 //! | a script cannot hurt its neighbours | `tests/hostile.rs`, one file an attack; `benches/neighbours.rs` |
